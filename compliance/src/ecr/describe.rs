@@ -1,0 +1,122 @@
+//! `DescribeRepositories`: does a repository exist, can its tags be moved, does it ask to be scanned.
+//!
+//! <https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_DescribeRepositories.html>
+
+use std::collections::BTreeMap;
+
+use aws_sdk_ecr::types::{
+    ImageScanningConfiguration, ImageTagMutability, ImageTagMutabilityExclusionFilterType, Repository,
+};
+use futures_util::StreamExt as _;
+use futures_util::future::join_all;
+use futures_util::stream;
+
+use crate::ecr::error::Failure;
+use crate::ecr::{Call, MOST_AT_ONCE};
+use crate::facts::{TagMutability, Unavailable};
+
+/// ECR's limit of names in a call.
+const BATCH: usize = 100;
+
+/// What the call says about one repository.
+#[derive(Debug)]
+pub(super) enum Described {
+    Found { mutability: TagMutability, scan_on_push: bool },
+    NotFound,
+    Unavailable(Unavailable),
+}
+
+/// Asks about all names; the answer has each of them.
+pub(super) async fn gather(call: &Call<'_>, names: &[&str]) -> BTreeMap<String, Described> {
+    let batches = names.chunks(BATCH).map(|batch| describe(call, batch));
+    join_all(batches).await.into_iter().flatten().collect()
+}
+
+async fn describe(call: &Call<'_>, names: &[&str]) -> Vec<(String, Described)> {
+    match request(call, names).await {
+        Ok(repositories) => read(call, names, &repositories),
+        // One bad name fails the whole call, so each has to be asked for by itself.
+        Err(failure) if failure.is_about_a_name() && names.len() > 1 => one_by_one(call, names).await,
+        Err(failure) => names.iter().map(|name| ((*name).to_owned(), failed(failure.clone()))).collect(),
+    }
+}
+
+async fn one_by_one(call: &Call<'_>, names: &[&str]) -> Vec<(String, Described)> {
+    let mut answers = Vec::with_capacity(names.len());
+    let singles: Vec<_> = names.iter().map(|name| single(call, name)).collect();
+    let mut running = stream::iter(singles).buffer_unordered(MOST_AT_ONCE);
+    while let Some(answer) = running.next().await {
+        answers.extend(answer);
+    }
+    answers
+}
+
+async fn single(call: &Call<'_>, name: &str) -> Vec<(String, Described)> {
+    match request(call, &[name]).await {
+        Ok(repositories) => read(call, &[name], &repositories),
+        Err(failure) => vec![(name.to_owned(), failed(failure))],
+    }
+}
+
+/// One call. `nextToken` does not occur together with names.
+async fn request(call: &Call<'_>, names: &[&str]) -> Result<Vec<Repository>, Failure> {
+    let names = names.iter().map(|name| (*name).to_owned()).collect();
+    let request = call.client.describe_repositories();
+    let request = request.registry_id(&call.registry.account).set_repository_names(Some(names));
+    let output = call.within("DescribeRepositories", request.send()).await?;
+    Ok(output.repositories.unwrap_or_default())
+}
+
+fn failed(failure: Failure) -> Described {
+    match failure {
+        Failure::NoRepository(_) => Described::NotFound,
+        Failure::BadName(why) | Failure::Other(why) => Described::Unavailable(why),
+    }
+}
+
+/// Takes from an answer only what was asked for. A name it does not have does not exist.
+fn read(call: &Call<'_>, names: &[&str], repositories: &[Repository]) -> Vec<(String, Described)> {
+    let answers: BTreeMap<&str, &Repository> =
+        repositories.iter().filter_map(|one| Some((one.repository_name()?, one))).collect();
+    let about = |name: &&str| {
+        let described = match answers.get(*name) {
+            None => Described::NotFound,
+            Some(repository) if !is_asked(call, name, repository) => Described::Unavailable(call.wrong_registry()),
+            Some(repository) => Described::Found {
+                mutability: mutability(repository),
+                scan_on_push: repository
+                    .image_scanning_configuration()
+                    .is_some_and(ImageScanningConfiguration::scan_on_push),
+            },
+        };
+        ((*name).to_owned(), described)
+    };
+    names.iter().map(about).collect()
+}
+
+/// An answer about another account's repository of the same name is no fact about this one.
+fn is_asked(call: &Call<'_>, name: &str, repository: &Repository) -> bool {
+    repository.registry_id() == Some(call.registry.account.as_str())
+        && repository.repository_arn().is_some_and(|arn| call.owns(arn, name))
+}
+
+fn mutability(repository: &Repository) -> TagMutability {
+    let filters = || {
+        let filters = repository.image_tag_mutability_exclusion_filters().iter();
+        filters.map(|filter| filter.filter().to_owned()).collect()
+    };
+    let is_wildcard =
+        |kind: &ImageTagMutabilityExclusionFilterType| *kind == ImageTagMutabilityExclusionFilterType::Wildcard;
+    let filters_are_known =
+        repository.image_tag_mutability_exclusion_filters().iter().all(|filter| is_wildcard(filter.filter_type()));
+    match repository.image_tag_mutability() {
+        Some(ImageTagMutability::Immutable) => TagMutability::Immutable,
+        Some(ImageTagMutability::Mutable) => TagMutability::Mutable,
+        Some(ImageTagMutability::ImmutableWithExclusion) if filters_are_known => {
+            TagMutability::ImmutableExcept(filters())
+        }
+        Some(ImageTagMutability::MutableWithExclusion) if filters_are_known => TagMutability::MutableExcept(filters()),
+        Some(other) => TagMutability::Unrecognised(other.as_str().to_owned()),
+        None => TagMutability::Unrecognised("none".to_owned()),
+    }
+}

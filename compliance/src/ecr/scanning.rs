@@ -1,0 +1,152 @@
+//! What a registry makes of its repositories' scanning: `GetRegistryScanningConfiguration` and
+//! `BatchGetRepositoryScanningConfiguration`. Both answer for the caller's own account only.
+//!
+//! A failure here leaves what `DescribeRepositories` said untouched: tag mutability can still be judged.
+//!
+//! <https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_BatchGetRepositoryScanningConfiguration.html>
+
+use std::collections::BTreeMap;
+
+use aws_sdk_ecr::types::{self, RegistryScanningConfiguration, RepositoryScanningConfiguration};
+use futures_util::StreamExt as _;
+use futures_util::future::join_all;
+use futures_util::stream;
+
+use crate::ecr::error::Failure;
+use crate::ecr::{Call, MOST_AT_ONCE};
+use crate::facts::{EffectiveScan, RegistryScanning, ScanFrequency, ScanType, ScanningRule, Unavailable};
+
+/// ECR's limit of names in a call.
+const BATCH: usize = 25;
+
+/// The scanning side of one registry.
+#[derive(Debug)]
+pub(super) struct Scanning {
+    registry: Result<RegistryScanning, Unavailable>,
+    repositories: BTreeMap<String, Result<Setting, Unavailable>>,
+}
+
+#[derive(Debug, Clone)]
+struct Setting {
+    scan_on_push: bool,
+    frequency: ScanFrequency,
+}
+
+/// Asks for the registry's rules and for what they mean for each name, at the same time.
+pub(super) async fn gather(call: &Call<'_>, names: &[&str]) -> Scanning {
+    let batches = join_all(names.chunks(BATCH).map(|batch| settings(call, batch)));
+    let (registry, batches) = tokio::join!(registry(call), batches);
+    Scanning { registry, repositories: batches.into_iter().flatten().collect() }
+}
+
+impl Scanning {
+    /// What is known about one repository. Both halves are needed: the scan type says which setting counts.
+    pub(super) fn of(&self, name: &str) -> EffectiveScan {
+        let registry = match &self.registry {
+            Ok(registry) => registry.clone(),
+            Err(why) => return EffectiveScan::Unavailable(why.clone()),
+        };
+        match self.repositories.get(name) {
+            Some(Ok(Setting { scan_on_push, frequency })) => {
+                EffectiveScan::Known { scan_on_push: *scan_on_push, frequency: frequency.clone(), registry }
+            }
+            Some(Err(why)) => EffectiveScan::Unavailable(why.clone()),
+            None => EffectiveScan::Unavailable(absent()),
+        }
+    }
+}
+
+/// The repository exists, but the scanning answer does not know it: seen right after one was made.
+fn absent() -> Unavailable {
+    Unavailable::new("scan-facts-missing", "ECR does not yet say how the repository is scanned; try again")
+}
+
+async fn registry(call: &Call<'_>) -> Result<RegistryScanning, Unavailable> {
+    let request = call.client.get_registry_scanning_configuration();
+    let answer = call.within("GetRegistryScanningConfiguration", request.send()).await;
+    let output = answer.map_err(Failure::into_unavailable)?;
+    if output.registry_id() != Some(call.registry.account.as_str()) {
+        return Err(call.wrong_registry());
+    }
+    let Some(configuration) = output.scanning_configuration() else { return Err(absent()) };
+    Ok(read_registry(configuration))
+}
+
+fn read_registry(configuration: &RegistryScanningConfiguration) -> RegistryScanning {
+    let rule = |rule: &types::RegistryScanningRule| ScanningRule {
+        frequency: frequency(Some(rule.scan_frequency())),
+        filters: rule.repository_filters().iter().map(|filter| filter.filter().to_owned()).collect(),
+    };
+    RegistryScanning {
+        scan_type: match configuration.scan_type() {
+            Some(types::ScanType::Basic) => ScanType::Basic,
+            Some(types::ScanType::Enhanced) => ScanType::Enhanced,
+            Some(other) => ScanType::Unrecognised(other.as_str().to_owned()),
+            None => ScanType::Unrecognised("none".to_owned()),
+        },
+        rules: configuration.rules().iter().map(rule).collect(),
+    }
+}
+
+type Settings = Vec<(String, Result<Setting, Unavailable>)>;
+
+async fn settings(call: &Call<'_>, names: &[&str]) -> Settings {
+    match request(call, names).await {
+        Ok(configurations) => read(call, names, &configurations),
+        // The model lists a whole-call error for a missing name beside the answer's own list of failures.
+        Err(failure) if failure.is_about_a_name() && names.len() > 1 => one_by_one(call, names).await,
+        Err(failure) => {
+            let why = failure.into_unavailable();
+            names.iter().map(|name| ((*name).to_owned(), Err(why.clone()))).collect()
+        }
+    }
+}
+
+async fn one_by_one(call: &Call<'_>, names: &[&str]) -> Settings {
+    let singles: Vec<_> = names.iter().map(|name| single(call, name)).collect();
+    let mut running = stream::iter(singles).buffer_unordered(MOST_AT_ONCE);
+    let mut answers = Vec::with_capacity(names.len());
+    while let Some(answer) = running.next().await {
+        answers.extend(answer);
+    }
+    answers
+}
+
+async fn single(call: &Call<'_>, name: &str) -> Settings {
+    match request(call, &[name]).await {
+        Ok(configurations) => read(call, &[name], &configurations),
+        Err(failure) => vec![(name.to_owned(), Err(failure.into_unavailable()))],
+    }
+}
+
+async fn request(call: &Call<'_>, names: &[&str]) -> Result<Vec<RepositoryScanningConfiguration>, Failure> {
+    let names = names.iter().map(|name| (*name).to_owned()).collect();
+    let request = call.client.batch_get_repository_scanning_configuration().set_repository_names(Some(names));
+    let output = call.within("BatchGetRepositoryScanningConfiguration", request.send()).await?;
+    Ok(output.scanning_configurations.unwrap_or_default())
+}
+
+/// Takes from an answer only what was asked for.
+fn read(call: &Call<'_>, names: &[&str], configurations: &[RepositoryScanningConfiguration]) -> Settings {
+    let answers: BTreeMap<&str, &RepositoryScanningConfiguration> =
+        configurations.iter().filter_map(|one| Some((one.repository_name()?, one))).collect();
+    let about = |name: &&str| {
+        let setting = match answers.get(*name) {
+            None => Err(absent()),
+            Some(one) if !one.repository_arn().is_some_and(|arn| call.owns(arn, name)) => Err(call.wrong_registry()),
+            Some(one) => Ok(Setting { scan_on_push: one.scan_on_push(), frequency: frequency(one.scan_frequency()) }),
+        };
+        ((*name).to_owned(), setting)
+    };
+    names.iter().map(about).collect()
+}
+
+/// Absent means what ECR documents as the default.
+fn frequency(value: Option<&types::ScanFrequency>) -> ScanFrequency {
+    match value {
+        Some(types::ScanFrequency::ScanOnPush) => ScanFrequency::ScanOnPush,
+        Some(types::ScanFrequency::ContinuousScan) => ScanFrequency::Continuous,
+        Some(types::ScanFrequency::Manual) | None => ScanFrequency::Manual,
+        Some(other) => ScanFrequency::Unrecognised(other.as_str().to_owned()),
+    }
+}

@@ -1,0 +1,155 @@
+//! Every image field of a Pod, with the path where it stands.
+//!
+//! A view that borrows from the request's bytes: only image fields are read, everything else is skipped without being
+//! built. Two equal keys where an image can stand are an error, so that nobody can show one image to us and another
+//! to the API server. This file must not judge an image, not even an empty one: what is there is yielded.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+
+use serde::Deserialize;
+
+/// A Pod, reduced to its images.
+///
+/// Deserialise it from the `object` or `oldObject` of an admission review. Lists and items that are `null` count as
+/// absent or empty, as the API server reads them.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(bound(deserialize = "'de: 'a"))]
+pub struct PodView<'a> {
+    #[serde(default)]
+    spec: Option<PodSpec<'a>>,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(rename_all = "camelCase", bound(deserialize = "'de: 'a"))]
+struct PodSpec<'a> {
+    #[serde(default)]
+    containers: Items<Container<'a>>,
+    #[serde(default)]
+    init_containers: Items<Container<'a>>,
+    #[serde(default)]
+    ephemeral_containers: Items<Container<'a>>,
+    #[serde(default)]
+    volumes: Items<Volume<'a>>,
+}
+
+/// A list in which the list itself and each item may be `null`.
+type Items<T> = Option<Vec<Option<T>>>;
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(bound(deserialize = "'de: 'a"))]
+struct Container<'a> {
+    #[serde(default)]
+    image: Option<Text<'a>>,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(bound(deserialize = "'de: 'a"))]
+struct Volume<'a> {
+    #[serde(default)]
+    image: Option<ImageVolume<'a>>,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(bound(deserialize = "'de: 'a"))]
+struct ImageVolume<'a> {
+    #[serde(default)]
+    reference: Option<Text<'a>>,
+}
+
+/// Borrowed unless the JSON string contains escapes. A type of its own because serde borrows a `Cow` only where it
+/// stands directly in a field, not inside an `Option`.
+#[derive(Debug, Clone, Deserialize)]
+struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
+
+/// One place of a Pod that names an image.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ImageField<'a> {
+    /// Where, such as `spec.containers[1].image` or `spec.volumes[0].image.reference`.
+    pub path: String,
+    /// What is written there; empty when nothing is.
+    pub image: &'a str,
+}
+
+/// The four places where a Pod can name images. Kubernetes API reference: `PodSpec`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Kind {
+    Containers,
+    InitContainers,
+    EphemeralContainers,
+    Volumes,
+}
+
+impl Kind {
+    fn path(self, index: usize) -> String {
+        match self {
+            Self::Containers => format!("spec.containers[{index}].image"),
+            Self::InitContainers => format!("spec.initContainers[{index}].image"),
+            Self::EphemeralContainers => format!("spec.ephemeralContainers[{index}].image"),
+            Self::Volumes => format!("spec.volumes[{index}].image.reference"),
+        }
+    }
+}
+
+impl PodView<'_> {
+    /// Every image field, in the order of the lists. A container or image volume that names no image is yielded with
+    /// an empty one: it is for the rules to refuse what cannot be read.
+    #[must_use]
+    pub fn images(&self) -> Vec<ImageField<'_>> {
+        self.entries().map(|(kind, index, image)| ImageField { path: kind.path(index), image }).collect()
+    }
+
+    /// The image fields that `old` did not have: what an update brings in.
+    ///
+    /// Compared as a multiset of (list, image): each old occurrence excuses one new occurrence in the same list, so
+    /// that a Pod admitted before a rule existed can still be labelled, finalised and deleted.
+    #[must_use]
+    pub fn images_not_in(&self, old: &PodView<'_>) -> Vec<ImageField<'_>> {
+        let mut excused: HashMap<(Kind, &str), usize> = HashMap::new();
+        for (kind, _, image) in old.entries() {
+            *excused.entry((kind, image)).or_default() += 1;
+        }
+        let mut new = Vec::new();
+        for (kind, index, image) in self.entries() {
+            match excused.get_mut(&(kind, image)) {
+                Some(left) if *left > 0 => *left -= 1,
+                _ => new.push(ImageField { path: kind.path(index), image }),
+            }
+        }
+        new
+    }
+
+    fn entries(&self) -> impl Iterator<Item = (Kind, usize, &str)> {
+        self.spec.iter().flat_map(|spec| {
+            containers(Kind::Containers, spec.containers.as_deref())
+                .chain(containers(Kind::InitContainers, spec.init_containers.as_deref()))
+                .chain(containers(Kind::EphemeralContainers, spec.ephemeral_containers.as_deref()))
+                .chain(volumes(spec.volumes.as_deref()))
+        })
+    }
+}
+
+fn containers<'s>(
+    kind: Kind,
+    items: Option<&'s [Option<Container<'_>>]>,
+) -> impl Iterator<Item = (Kind, usize, &'s str)> {
+    items.into_iter().flatten().enumerate().map(move |(index, item)| {
+        let image = item.as_ref().and_then(|container| container.image.as_ref());
+        (kind, index, text(image))
+    })
+}
+
+fn volumes<'s>(items: Option<&'s [Option<Volume<'_>>]>) -> impl Iterator<Item = (Kind, usize, &'s str)> {
+    items.into_iter().flatten().enumerate().filter_map(|(index, item)| {
+        let volume = item.as_ref()?.image.as_ref()?;
+        Some((Kind::Volumes, index, text(volume.reference.as_ref())))
+    })
+}
+
+fn text<'s>(value: Option<&'s Text<'_>>) -> &'s str {
+    value.map_or("", |text| text.0.as_ref())
+}
+
+#[cfg(test)]
+#[path = "workload_tests.rs"]
+mod tests;
