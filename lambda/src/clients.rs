@@ -1,0 +1,97 @@
+//! ECR clients, one per accepted region, and the chain of deadlines they live in.
+//!
+//! Each link must end before the one around it, or the outer one answers without saying why:
+//! webhook 5 s > API integration 4.5 s > function 4 s > facts 2.5 s > one operation > one attempt.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use aws_config::environment::EnvironmentVariableCredentialsProvider;
+use aws_config::retry::RetryConfig;
+use aws_config::timeout::TimeoutConfig;
+use aws_config::{BehaviorVersion, Region};
+use aws_sdk_ecr::Client;
+use compliance::ecr::EcrFacts;
+use compliance::facts::RepositoryKey;
+use compliance::registry::Registry;
+
+use crate::panic;
+use crate::settings::Settings;
+
+/// All facts of one decision.
+pub const FACTS_DEADLINE: Duration = Duration::from_millis(2500);
+/// One operation with all its attempts.
+const OPERATION_TIMEOUT: Duration = Duration::from_millis(2300);
+/// One attempt: three round trips to the far side of the world (TCP, TLS, the call), and ECR's own time.
+const ATTEMPT_TIMEOUT: Duration = Duration::from_millis(1100);
+/// Name resolution and TCP.
+const CONNECT_TIMEOUT: Duration = Duration::from_millis(900);
+/// A second attempt still fits; a third would not, and throttling is not cured within milliseconds.
+const MOST_ATTEMPTS: u32 = 2;
+/// Longest wait for the first connection during init, which a slow ECR must not hold up.
+const WARM_UP_TIMEOUT: Duration = Duration::from_millis(1500);
+
+/// Stands in `CloudTrail` next to `RepositoryNotFoundException`, so it says what it is.
+const WARM_UP_REPOSITORY: &str = "ecr-compliance-webhook/warm-up";
+
+/// Clients for every accepted region, behind the facts they serve.
+pub async fn ecr_facts(settings: &Settings) -> EcrFacts {
+    let regions: BTreeSet<&str> = settings.policy.accepted.iter().map(|registry| registry.region.as_str()).collect();
+    let mut clients = BTreeMap::new();
+    for region in regions {
+        clients.insert(region.to_owned(), ecr(region).await);
+    }
+    EcrFacts::new(clients, settings.own_account.clone(), FACTS_DEADLINE)
+}
+
+/// Opens connections to ECR of one region, so that the first Pod does not wait for TLS. Init is the place for it: the
+/// processor is not throttled there yet. Asks what every decision asks, about a repository that does not exist.
+///
+/// Whatever comes of it is dropped: if ECR cannot be reached, the first decision will find out and say so.
+pub async fn warm_up(facts: &EcrFacts, settings: &Settings) {
+    let near =
+        |registry: &&Registry| (registry.account != settings.own_account, registry.region != settings.own_region);
+    if let Some(registry) = settings.policy.accepted.iter().min_by_key(near) {
+        let nothing = RepositoryKey { registry: registry.clone(), name: WARM_UP_REPOSITORY.to_owned() };
+        let asked = BTreeSet::from([nothing]);
+        let _ = tokio::time::timeout(WARM_UP_TIMEOUT, panic::caught(facts.gather(&asked))).await;
+    }
+}
+
+/// Region and credentials are known, so that nothing is looked for on disk or in the network.
+async fn ecr(region: &str) -> Client {
+    let config = aws_config::defaults(BehaviorVersion::latest())
+        .region(Region::new(region.to_owned()))
+        .credentials_provider(EnvironmentVariableCredentialsProvider::new())
+        .http_client(compliance::https::client())
+        .timeout_config(timeouts())
+        .retry_config(retries())
+        .load()
+        .await;
+    Client::new(&config)
+}
+
+fn timeouts() -> TimeoutConfig {
+    TimeoutConfig::builder()
+        .connect_timeout(CONNECT_TIMEOUT)
+        .operation_attempt_timeout(ATTEMPT_TIMEOUT)
+        .operation_timeout(OPERATION_TIMEOUT)
+        .build()
+}
+
+fn retries() -> RetryConfig {
+    RetryConfig::standard().with_max_attempts(MOST_ATTEMPTS).with_initial_backoff(Duration::from_millis(100))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_deadline_ends_before_the_one_around_it() {
+        const { assert!(FACTS_DEADLINE.as_millis() < 4000) };
+        const { assert!(OPERATION_TIMEOUT.as_millis() < FACTS_DEADLINE.as_millis()) };
+        const { assert!(ATTEMPT_TIMEOUT.as_millis() * (MOST_ATTEMPTS as u128) <= OPERATION_TIMEOUT.as_millis()) };
+        const { assert!(CONNECT_TIMEOUT.as_millis() < ATTEMPT_TIMEOUT.as_millis()) };
+    }
+}

@@ -1,0 +1,127 @@
+//! One admission, read top-down: authenticate → decode → gather → decide → encode.
+//!
+//! This is the one place that decides what an error means. It must not know the wire format (`admission`), the rules
+//! (`compliance`) or how lines are written (`record`, `log`, `metrics`).
+
+use std::convert::Infallible;
+use std::time::{Instant, SystemTime};
+
+use compliance::ecr::EcrFacts;
+use compliance::policy::{self, Policy};
+use lambda_http::http::header::CONTENT_TYPE;
+use lambda_http::{Body, Request, RequestExt, Response};
+use serde_json::json;
+
+use crate::admission::{self, Denial};
+use crate::caller::Callers;
+use crate::clients;
+use crate::decision::Decision;
+use crate::log::{Level, Log};
+use crate::metrics;
+use crate::panic;
+use crate::record;
+use crate::refusal::{Refusal, uid_of};
+use crate::settings::Settings;
+
+/// The webhook: what it was configured to do, and where it learns and tells things.
+pub struct Webhook {
+    /// Who may ask.
+    pub callers: Callers,
+    /// What is accepted.
+    pub policy: Policy,
+    /// What ECR says.
+    pub facts: EcrFacts,
+    /// Where lines go.
+    pub log: Log,
+}
+
+impl Webhook {
+    /// Builds the clients and opens the first connection, while the processor is not yet throttled.
+    pub async fn start(settings: Settings) -> Self {
+        let facts = clients::ecr_facts(&settings).await;
+        clients::warm_up(&facts, &settings).await;
+        Self { callers: settings.callers, policy: settings.policy, facts, log: Log::stdout(settings.log_level) }
+    }
+
+    /// Answers one request. Never fails: whatever goes wrong has an answer of its own.
+    ///
+    /// # Errors
+    /// None.
+    pub async fn handle(&self, request: Request) -> Result<Response<Body>, Infallible> {
+        let started = Instant::now();
+        // First of all, so that a stranger's body costs nothing and is never looked at.
+        let Some(cluster) = self.callers.authenticate(request.method().as_str(), request.raw_http_path()) else {
+            return Ok(self.turn_away());
+        };
+        let decision = self.decide(request.body()).await;
+        record::write(&self.log, cluster, &decision, started.elapsed());
+        Ok(answer(&decision))
+    }
+
+    /// A stranger learns nothing, not even whether the path or the secret was wrong.
+    fn turn_away(&self) -> Response<Body> {
+        self.log.metric(&metrics::wrong_caller(SystemTime::now()));
+        self.log.write(Level::Warn, "caller not known", json!({}));
+        respond(404, Body::Empty)
+    }
+
+    async fn decide(&self, body: &[u8]) -> Decision {
+        match panic::caught(self.judge(body)).await {
+            Ok(decision) => decision,
+            // A defect says nothing about the Pod: it could not be checked, and what was not checked is not let in.
+            Err(panic::Panicked) => crashed(body),
+        }
+    }
+
+    async fn judge(&self, body: &[u8]) -> Decision {
+        let review = match admission::decode(body) {
+            Ok(review) => review,
+            Err(refusal) => return refused(refusal),
+        };
+        let request = policy::Request { namespace: &review.namespace, images: review.images() };
+        // Nothing is asked of ECR for a request that brings in no image, or none of an accepted registry.
+        let wanted = policy::wanted(&self.policy, &request);
+        let facts = self.facts.gather(&wanted).await;
+        let verdict = policy::evaluate(&self.policy, &request, &facts);
+        Decision::judged(&review, &request.images, verdict, record::unavailable(&facts))
+    }
+}
+
+/// A review that was not understood is the caller's mistake, denied with a sentence for whoever configured it. One
+/// that is too long counts as undecided besides: its Pod may well be compliant.
+fn refused(refusal: Refusal) -> Decision {
+    let undecided = refusal.code == 413;
+    Decision::denied(refusal.uid, Denial { code: refusal.code, message: refusal.message }, undecided)
+}
+
+fn crashed(body: &[u8]) -> Decision {
+    let message = "this Pod could not be checked: a defect in the webhook, its log says where; try again, \
+                   and report the line \"defect: panic\" to those who run the webhook";
+    let uid = std::str::from_utf8(body).ok().and_then(uid_of);
+    Decision::denied(uid, Denial { code: 500, message: message.to_owned() }, true)
+}
+
+/// An admission answer is HTTP 200 even when it denies. Without a uid there is no admission to answer: the same code
+/// as HTTP status then, which the API server treats as a failed call.
+fn answer(decision: &Decision) -> Response<Body> {
+    match (&decision.uid, &decision.denial) {
+        (None, Some(denial)) => respond(denial.code, Body::Text(json!({ "error": denial.message }).to_string())),
+        (uid, _) => admission::encode(&decision.answer(uid.as_deref().unwrap_or_default()))
+            .map_or_else(|_| respond(500, Body::Empty), |text| respond(200, Body::Text(text))),
+    }
+}
+
+fn respond(code: u16, body: Body) -> Response<Body> {
+    let typed = !matches!(body, Body::Empty);
+    let mut response = Response::new(body);
+    *response.status_mut() = lambda_http::http::StatusCode::from_u16(code).unwrap_or_default();
+    if typed {
+        let json = lambda_http::http::HeaderValue::from_static("application/json");
+        response.headers_mut().insert(CONTENT_TYPE, json);
+    }
+    response
+}
+
+#[cfg(test)]
+#[path = "handler_tests.rs"]
+mod tests;

@@ -1,0 +1,21 @@
+//! Cold start only: settings, clients, run.
+
+use std::process::ExitCode;
+
+use lambda::log::{Level, Log};
+use lambda::{handler::Webhook, panic, settings::Settings};
+use serde_json::json;
+
+#[tokio::main(flavor = "current_thread")] // one request at a time: more threads only cost
+async fn main() -> ExitCode {
+    let log = Log::stdout(Level::Error);
+    panic::log_places(Log::stdout(Level::Error));
+    let webhook = match Settings::from_env() {
+        Ok(settings) => Webhook::start(settings).await,
+        Err(errors) => return log.fatal("the settings are wrong", json!({ "errors": errors.0 })),
+    };
+    match lambda_http::run(lambda_http::service_fn(|request| webhook.handle(request))).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => log.fatal("the runtime ended", json!({ "error": error.to_string() })),
+    }
+}

@@ -1,0 +1,191 @@
+//! One table of metric names, units and dimensions, and the embedded-metric-format line that carries them.
+//!
+//! `CloudWatch` turns such a line into metrics by itself, so nothing is called and nothing waits while a Pod is being
+//! admitted. Dimensions are billed: a request id, an image or a namespace must never become one (they are properties).
+//! Format: <https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html>
+
+use std::time::{Duration, SystemTime};
+
+use serde_json::{Map, Value, json};
+
+use crate::log::{Level, timestamp};
+
+/// Namespace of all metrics.
+pub const NAMESPACE: &str = "EcrComplianceWebhook";
+
+/// The only dimension.
+pub const CLUSTER: &str = "Cluster";
+
+/// The cluster of a caller that is not known. Never what the caller claims: each claim would be a new billed metric.
+pub const UNKNOWN_CLUSTER: &str = "unknown";
+
+/// One metric: what dashboards, alarms and documents are checked against.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Metric {
+    /// Name in `CloudWatch`.
+    pub name: &'static str,
+    /// Unit in `CloudWatch`'s spelling.
+    pub unit: &'static str,
+    /// Names of its dimensions.
+    pub dimensions: &'static [&'static str],
+    /// What one unit of it means.
+    pub meaning: &'static str,
+}
+
+/// Requests allowed.
+pub const PASS: Metric = count("Pass", "requests allowed");
+/// Requests denied.
+pub const DENY: Metric = count("Deny", "requests denied, whatever the reason");
+/// Requests denied without a judgement.
+pub const UNDECIDED: Metric =
+    count("Undecided", "requests denied because they could not be checked; counted in Deny too");
+/// Requests turned away.
+pub const WRONG_CALLER: Metric = count("WrongCaller", "requests of unknown callers, answered with 404");
+/// Time in the function.
+pub const LATENCY: Metric = Metric {
+    name: "Latency",
+    unit: "Milliseconds",
+    dimensions: &[CLUSTER],
+    meaning: "time from the request's arrival in the function to its answer",
+};
+
+/// Every metric there is.
+pub const METRICS: &[Metric] = &[PASS, DENY, UNDECIDED, WRONG_CALLER, LATENCY];
+
+const fn count(name: &'static str, meaning: &'static str) -> Metric {
+    Metric { name, unit: "Count", dimensions: &[CLUSTER], meaning }
+}
+
+/// What a decision's metric line says.
+#[derive(Debug, Clone, Copy)]
+pub struct Measured<'a> {
+    /// The authenticated cluster.
+    pub cluster: &'a str,
+    /// `request.uid`, empty if there was none.
+    pub request_uid: &'a str,
+    /// `request.namespace`, empty if there was none.
+    pub namespace: &'a str,
+    /// Whether the request was allowed.
+    pub allowed: bool,
+    /// Whether it was denied because it could not be checked.
+    pub undecided: bool,
+    /// Time in the function.
+    pub latency: Duration,
+}
+
+/// The line of one decision: `Pass`, `Deny`, `Undecided` (each 0 or 1, so that averages are rates) and `Latency`.
+#[must_use]
+pub fn decision(at: SystemTime, measured: &Measured<'_>) -> Value {
+    let values = [
+        (PASS, json!(u8::from(measured.allowed))),
+        (DENY, json!(u8::from(!measured.allowed))),
+        (UNDECIDED, json!(u8::from(measured.undecided))),
+        (LATENCY, json!(milliseconds(measured.latency))),
+    ];
+    let mut line = line(at, measured.cluster, &values);
+    line.insert("requestUid".to_owned(), json!(measured.request_uid));
+    line.insert("namespace".to_owned(), json!(measured.namespace));
+    Value::Object(line)
+}
+
+/// The line of one request from a caller that is not known.
+#[must_use]
+pub fn wrong_caller(at: SystemTime) -> Value {
+    Value::Object(line(at, UNKNOWN_CLUSTER, &[(WRONG_CALLER, json!(1))]))
+}
+
+/// `level` and `timestamp` are there because a log filter of Lambda drops or misreads lines that lack them.
+fn line(at: SystemTime, cluster: &str, values: &[(Metric, Value)]) -> Map<String, Value> {
+    let definitions: Vec<Value> =
+        values.iter().map(|(metric, _)| json!({ "Name": metric.name, "Unit": metric.unit })).collect();
+    let milliseconds = at.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_millis();
+    let mut line = Map::new();
+    line.insert("level".to_owned(), json!(Level::Info.name()));
+    line.insert("timestamp".to_owned(), json!(timestamp(at)));
+    line.insert(
+        "_aws".to_owned(),
+        json!({
+            "Timestamp": u64::try_from(milliseconds).unwrap_or(u64::MAX),
+            "CloudWatchMetrics": [{ "Namespace": NAMESPACE, "Dimensions": [[CLUSTER]], "Metrics": definitions }],
+        }),
+    );
+    line.insert(CLUSTER.to_owned(), json!(cluster));
+    line.extend(values.iter().map(|(metric, value)| (metric.name.to_owned(), value.clone())));
+    line
+}
+
+/// Milliseconds to three decimals: finer is noise, and longer lines cost money.
+#[must_use]
+pub fn milliseconds(time: Duration) -> f64 {
+    (time.as_secs_f64() * 1_000_000.0).round() / 1000.0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    const MEASURED: Measured<'static> = Measured {
+        cluster: "blue",
+        request_uid: "u-1",
+        namespace: "shop",
+        allowed: false,
+        undecided: true,
+        latency: Duration::from_nanos(12_345_678),
+    };
+
+    fn at() -> SystemTime {
+        SystemTime::UNIX_EPOCH + Duration::from_millis(1_700_000_000_250)
+    }
+
+    #[test]
+    fn a_decision_is_one_line_that_cloudwatch_understands() {
+        let expected = json!({
+            "level": "INFO",
+            "timestamp": "2023-11-14T22:13:20.25Z",
+            "_aws": {
+                "Timestamp": 1_700_000_000_250_u64,
+                "CloudWatchMetrics": [{
+                    "Namespace": "EcrComplianceWebhook",
+                    "Dimensions": [["Cluster"]],
+                    "Metrics": [
+                        { "Name": "Pass", "Unit": "Count" },
+                        { "Name": "Deny", "Unit": "Count" },
+                        { "Name": "Undecided", "Unit": "Count" },
+                        { "Name": "Latency", "Unit": "Milliseconds" },
+                    ],
+                }],
+            },
+            "Cluster": "blue",
+            "Pass": 0, "Deny": 1, "Undecided": 1, "Latency": 12.346,
+            "requestUid": "u-1", "namespace": "shop",
+        });
+        assert_eq!(decision(at(), &MEASURED), expected);
+    }
+
+    #[test]
+    fn an_unknown_caller_is_counted_without_a_word_of_its_own() {
+        let line = wrong_caller(at());
+        assert_eq!(line["Cluster"], "unknown");
+        assert_eq!(line["WrongCaller"], 1);
+        assert_eq!(line.get("Deny"), None);
+    }
+
+    #[test]
+    fn every_metric_of_the_table_is_emitted_with_its_unit_and_dimensions() {
+        let mut emitted = BTreeSet::new();
+        for line in [decision(at(), &MEASURED), wrong_caller(at())] {
+            let directive = &line["_aws"]["CloudWatchMetrics"][0];
+            for metric in directive["Metrics"].as_array().unwrap() {
+                let name = metric["Name"].as_str().unwrap();
+                let known = METRICS.iter().find(|known| known.name == name).unwrap();
+                assert_eq!(metric["Unit"], known.unit, "{name}");
+                assert_eq!(directive["Dimensions"], json!([known.dimensions]), "{name}");
+                assert!(line[name].is_number(), "{name}");
+                emitted.insert(name.to_owned());
+            }
+        }
+        let table: BTreeSet<String> = METRICS.iter().map(|metric| metric.name.to_owned()).collect();
+        assert_eq!(emitted, table);
+    }
+}

@@ -1,0 +1,305 @@
+//! The only reader of environment variables. Reports every error at once, so that one deployment mends them all.
+//!
+//! Nothing here is a secret: callers are given as digests. Even so a digest is never repeated in an error.
+
+use std::collections::BTreeSet;
+use std::fmt;
+
+use compliance::policy::Policy;
+use compliance::registry::{Partition, Registry};
+
+use crate::caller::Callers;
+use crate::log::Level;
+
+/// Account that owns the function, 12 digits.
+pub const OWN_ACCOUNT_ID: &str = "OWN_ACCOUNT_ID";
+/// Region the function runs in; set by Lambda.
+pub const AWS_REGION: &str = "AWS_REGION";
+/// Accepted registry accounts, comma-separated; empty means the own account.
+pub const REGISTRY_ID: &str = "REGISTRY_ID";
+/// Accepted registry regions, comma-separated; empty means the own region.
+pub const REGISTRY_REGION: &str = "REGISTRY_REGION";
+/// Namespaces that are not judged, comma-separated exact names; may be empty.
+pub const IGNORED_NAMESPACES: &str = "IGNORED_NAMESPACES";
+/// `debug`, `info`, `warn` or `error`; empty means `info`.
+pub const LOG_LEVEL: &str = "LOG_LEVEL";
+/// Accepted callers, comma-separated `cluster=hexsha256`.
+pub const CALLER_DIGESTS: &str = "CALLER_DIGESTS";
+
+/// Every variable that is read here. The stack's template must set all of them but `AWS_REGION`, which Lambda sets.
+/// The AWS SDK reads its own besides (credentials, `AWS_ENDPOINT_URL_ECR`).
+pub const VARIABLES: &[&str] =
+    &[OWN_ACCOUNT_ID, AWS_REGION, REGISTRY_ID, REGISTRY_REGION, IGNORED_NAMESPACES, LOG_LEVEL, CALLER_DIGESTS];
+
+/// What the function was configured to do.
+#[derive(Debug)]
+pub struct Settings {
+    /// Account whose credentials the function has.
+    pub own_account: String,
+    /// Region the function runs in.
+    pub own_region: String,
+    /// What is accepted and what is not judged.
+    pub policy: Policy,
+    /// Who may ask.
+    pub callers: Callers,
+    /// How loud a log line must be.
+    pub log_level: Level,
+}
+
+impl Settings {
+    /// Reads the environment of the process.
+    ///
+    /// # Errors
+    /// All that is wrong with it.
+    pub fn from_env() -> Result<Self, SettingsError> {
+        Self::read(|name| std::env::var_os(name).map(|value| value.to_string_lossy().into_owned()))
+    }
+
+    /// Reads variables through `lookup`. Values and the items of lists are trimmed; an empty value is one not set.
+    ///
+    /// # Errors
+    /// All that is wrong with them.
+    pub fn read(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, SettingsError> {
+        let value = |name: &str| lookup(name).map(|text| text.trim().to_owned()).unwrap_or_default();
+        let mut errors = Errors::default();
+        let own_account = errors.required(OWN_ACCOUNT_ID, &value(OWN_ACCOUNT_ID), account);
+        let own_region = errors.required(AWS_REGION, &value(AWS_REGION), region);
+        let accounts = errors.list(REGISTRY_ID, &value(REGISTRY_ID), account);
+        let regions = errors.list(REGISTRY_REGION, &value(REGISTRY_REGION), region);
+        let ignored_namespaces = errors.list(IGNORED_NAMESPACES, &value(IGNORED_NAMESPACES), namespace);
+        let log_level = errors.log_level(&value(LOG_LEVEL));
+        let callers = errors.callers(&value(CALLER_DIGESTS));
+
+        let accounts = or_own(accounts, own_account.as_ref());
+        let regions = or_own(regions, own_region.as_ref());
+        errors.one_partition(own_region.as_ref(), &regions);
+        let policy = Policy {
+            accepted: registries(&accounts, &regions),
+            ignored_namespaces: ignored_namespaces.into_iter().collect(),
+        };
+        match (own_account, own_region, callers) {
+            (Some(own_account), Some((own_region, _)), Some(callers)) if errors.0.is_empty() => {
+                Ok(Self { own_account, own_region, policy, callers, log_level })
+            }
+            _ => Err(SettingsError(errors.0)),
+        }
+    }
+}
+
+/// Everything that is wrong with the environment, one sentence each: variable, value, way out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SettingsError(pub Vec<String>);
+
+impl fmt::Display for SettingsError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.join("\n"))
+    }
+}
+
+impl std::error::Error for SettingsError {}
+
+type Region = (String, Partition);
+
+/// Every accepted account in every accepted region.
+fn registries(accounts: &BTreeSet<String>, regions: &BTreeSet<Region>) -> Vec<Registry> {
+    regions
+        .iter()
+        .flat_map(|(region, partition)| {
+            accounts.iter().map(|account| Registry {
+                partition: *partition,
+                account: account.clone(),
+                region: region.clone(),
+            })
+        })
+        .collect()
+}
+
+fn or_own<T: Ord + Clone>(listed: BTreeSet<T>, own: Option<&T>) -> BTreeSet<T> {
+    if listed.is_empty() { own.cloned().into_iter().collect() } else { listed }
+}
+
+fn account(text: &str) -> Result<String, &'static str> {
+    let good = text.len() == 12 && text.bytes().all(|byte| byte.is_ascii_digit());
+    if good { Ok(text.to_owned()) } else { Err("is not an account id; give its 12 digits") }
+}
+
+fn region(text: &str) -> Result<Region, &'static str> {
+    let partition = Partition::of_region(text).ok_or("is not the name of a region; give one such as eu-west-1")?;
+    Ok((text.to_owned(), partition))
+}
+
+fn namespace(text: &str) -> Result<String, &'static str> {
+    let inner = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    let good =
+        (1..=63).contains(&text.len()) && text.bytes().all(inner) && !text.starts_with('-') && !text.ends_with('-');
+    if good {
+        Ok(text.to_owned())
+    } else {
+        Err("is not the name of a namespace; give exact names, patterns are not understood")
+    }
+}
+
+/// Collects what is wrong while reading goes on.
+#[derive(Default)]
+struct Errors(Vec<String>);
+
+impl Errors {
+    fn add(&mut self, variable: &str, value: &str, trouble: &str) {
+        self.0.push(format!("{variable}: {value:?} {trouble}"));
+    }
+
+    fn required<T>(&mut self, variable: &str, value: &str, parse: fn(&str) -> Result<T, &'static str>) -> Option<T> {
+        parse(value).map_err(|trouble| self.add(variable, value, trouble)).ok()
+    }
+
+    fn list<T: Ord>(&mut self, variable: &str, value: &str, parse: fn(&str) -> Result<T, &'static str>) -> BTreeSet<T> {
+        if value.is_empty() {
+            return BTreeSet::new();
+        }
+        value.split(',').map(str::trim).filter_map(|item| self.required(variable, item, parse)).collect()
+    }
+
+    fn log_level(&mut self, value: &str) -> Level {
+        if value.is_empty() {
+            return Level::Info;
+        }
+        let known = Level::ALL.iter().find(|(word, _)| *word == value);
+        known.map_or_else(
+            || {
+                self.add(LOG_LEVEL, value, "is not a level; give debug, info, warn or error");
+                Level::Info
+            },
+            |(_, level)| *level,
+        )
+    }
+
+    fn callers(&mut self, value: &str) -> Option<Callers> {
+        if value.is_empty() {
+            self.add(CALLER_DIGESTS, value, "lets nobody in; deploy with at least one cluster");
+            return None;
+        }
+        let callers = Callers::parse(value);
+        callers
+            .map_err(|troubles| self.0.extend(troubles.iter().map(|trouble| format!("{CALLER_DIGESTS}: {trouble}"))))
+            .ok()
+    }
+
+    /// The function's credentials are of one partition, and no other one would know them.
+    fn one_partition(&mut self, own: Option<&Region>, regions: &BTreeSet<Region>) {
+        let Some((own_region, own)) = own else { return };
+        for (region, _) in regions.iter().filter(|(_, partition)| partition != own) {
+            let trouble = format!(
+                "is in another partition than {own_region} ({}), where this function runs; deploy a stack of its own there",
+                own.id()
+            );
+            self.add(REGISTRY_REGION, region, &trouble);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const DIGEST: &str = "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff";
+
+    #[allow(clippy::unwrap_used, reason = "a helper of tests")]
+    fn read(changes: &[(&str, &str)]) -> Result<Settings, SettingsError> {
+        let callers = format!("blue={DIGEST}");
+        let base = [
+            (OWN_ACCOUNT_ID, "111122223333"),
+            (AWS_REGION, "eu-west-1"),
+            (REGISTRY_ID, ""),
+            (REGISTRY_REGION, ""),
+            (IGNORED_NAMESPACES, "kube-system,kube-node-lease"),
+            (LOG_LEVEL, "info"),
+            (CALLER_DIGESTS, &callers),
+        ];
+        Settings::read(|name| {
+            let all = changes.iter().chain(&base);
+            all.into_iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned())
+        })
+    }
+
+    fn accepted(settings: &Settings) -> Vec<String> {
+        settings.policy.accepted.iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn empty_lists_mean_the_own_account_and_region() {
+        let settings = read(&[]).unwrap();
+        assert_eq!(accepted(&settings), ["111122223333 in eu-west-1"]);
+        assert_eq!(settings.policy.ignored_namespaces, ["kube-node-lease", "kube-system"]);
+        assert_eq!(settings.log_level, Level::Info);
+    }
+
+    #[test]
+    fn every_listed_account_is_accepted_in_every_listed_region() {
+        let lists = [(REGISTRY_ID, "444455556666, 777788889999"), (REGISTRY_REGION, "us-east-1,eu-central-1")];
+        assert_eq!(
+            accepted(&read(&lists).unwrap()),
+            [
+                "444455556666 in eu-central-1",
+                "777788889999 in eu-central-1",
+                "444455556666 in us-east-1",
+                "777788889999 in us-east-1",
+            ]
+        );
+    }
+
+    #[test]
+    fn a_bad_setting_is_named_with_its_value_and_the_way_out() {
+        let cases = [
+            ("a short account", OWN_ACCOUNT_ID, "1234", "OWN_ACCOUNT_ID: \"1234\" is not an account id"),
+            ("an account that is not there", OWN_ACCOUNT_ID, "", "OWN_ACCOUNT_ID: \"\" is not an account id"),
+            ("a region that cannot be", AWS_REGION, "moon-1", "AWS_REGION: \"moon-1\" is not the name of a region"),
+            ("an item left empty", REGISTRY_ID, "111122223333,,", "REGISTRY_ID: \"\" is not an account id"),
+            (
+                "a region of another partition",
+                REGISTRY_REGION,
+                "cn-north-1",
+                "REGISTRY_REGION: \"cn-north-1\" is in another partition than eu-west-1 (aws)",
+            ),
+            (
+                "a pattern of namespaces",
+                IGNORED_NAMESPACES,
+                "kube-*",
+                "IGNORED_NAMESPACES: \"kube-*\" is not the name of a namespace",
+            ),
+            (
+                "a level in upper case",
+                LOG_LEVEL,
+                "TRACE",
+                "LOG_LEVEL: \"TRACE\" is not a level; give debug, info, warn or error",
+            ),
+            ("no caller", CALLER_DIGESTS, "", "CALLER_DIGESTS: \"\" lets nobody in"),
+            (
+                "a caller without digest",
+                CALLER_DIGESTS,
+                "blue=12",
+                "CALLER_DIGESTS: entry 1: the digest of cluster \"blue\"",
+            ),
+        ];
+        for (name, variable, value, expected) in cases {
+            let errors = read(&[(variable, value)]).unwrap_err().to_string();
+            assert!(errors.contains(expected), "{name}: {errors}");
+        }
+    }
+
+    #[test]
+    fn all_errors_are_reported_at_once() {
+        let errors = Settings::read(|name| (name != AWS_REGION).then(|| "?".to_owned())).unwrap_err();
+        for variable in VARIABLES {
+            assert!(errors.0.iter().any(|error| error.starts_with(variable)), "{variable}: {errors}");
+        }
+    }
+
+    #[test]
+    fn lists_may_be_missing_altogether() {
+        let needed = [OWN_ACCOUNT_ID, AWS_REGION, CALLER_DIGESTS];
+        let callers = format!("blue={DIGEST}");
+        let values = ["111122223333", "cn-north-1", &callers];
+        let lookup = |name: &str| needed.iter().position(|known| *known == name).map(|index| values[index].to_owned());
+        assert_eq!(accepted(&Settings::read(lookup).unwrap()), ["111122223333 in cn-north-1"]);
+    }
+}
