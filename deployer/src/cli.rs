@@ -1,0 +1,175 @@
+//! The command line: its grammar, its help, and which file of `commands/` a subcommand means. No command's work happens here.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::{commands, console::Console, error::Failure, settings::Settings};
+
+/// Deploy a Kubernetes admission webhook that admits only Pods with compliant ECR images.
+#[derive(Debug, Parser)]
+#[command(name = "deployer", version, max_term_width = 100, propagate_version = true, arg_required_else_help = true)]
+pub struct Cli {
+    /// What every subcommand understands.
+    #[command(flatten)]
+    pub global: GlobalArgs,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// Options of every subcommand. An option beats its environment variable, which beats `deployer.toml`.
+#[derive(Debug, Clone, Default, Args)]
+pub struct GlobalArgs {
+    /// Settings file [default: ./deployer.toml if it exists]
+    #[arg(long, global = true, value_name = "FILE", env = "DEPLOYER_CONFIG", hide_env_values = true)]
+    pub config: Option<PathBuf>,
+    /// Name of the stack [default: ecr-compliance-webhook]
+    #[arg(long, global = true, value_name = "NAME", env = "DEPLOYER_STACK_NAME", hide_env_values = true)]
+    pub stack_name: Option<String>,
+    /// AWS region to deploy to [default: as the AWS SDK finds it]
+    #[arg(long, global = true, value_name = "REGION")]
+    pub region: Option<String>,
+    /// AWS profile to use [default: as the AWS SDK finds it]
+    #[arg(long, global = true, value_name = "PROFILE")]
+    pub profile: Option<String>,
+    /// Context of the kubeconfig to register the webhook in [default: the current one]
+    #[arg(long, global = true, value_name = "CONTEXT")]
+    pub context: Option<String>,
+    /// Answer every question with yes
+    #[arg(long, short, global = true)]
+    pub yes: bool,
+}
+
+/// The subcommands; each has a file in `commands/`.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Print the stack's template, without any connection
+    #[command(after_help = "Example:\n  deployer synth --out target/synth && cfn-lint target/synth/*.yaml")]
+    Synth(SynthArgs),
+    /// Build the function, deploy the stack, probe it and register the webhook
+    #[command(after_help = "Example:\n  deployer deploy --region eu-west-1 --context staging")]
+    Deploy(DeployArgs),
+    /// Remove the webhook from the cluster, then the stack from AWS
+    #[command(after_help = "Example:\n  deployer destroy --region eu-west-1 --context staging")]
+    Destroy(DestroyArgs),
+    /// Work with the webhook configuration of the cluster
+    Webhook(WebhookArgs),
+}
+
+/// Options of `deployer synth`.
+#[derive(Debug, Clone, Default, Args)]
+pub struct SynthArgs {
+    /// Write stack.yaml and bootstrap.yaml into this folder instead of printing the stack
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// A built `bootstrap` binary: its hash and architecture go into the template instead of placeholders
+    #[arg(long, value_name = "FILE")]
+    pub artifact: Option<PathBuf>,
+}
+
+/// Options of `deployer deploy`.
+#[derive(Debug, Clone, Default, Args)]
+pub struct DeployArgs {
+    /// Deploy this built `bootstrap` binary instead of building one
+    #[arg(long, value_name = "FILE", conflicts_with = "source")]
+    pub artifact: Option<PathBuf>,
+    /// Folder of the workspace that holds the function's source [default: the current folder]
+    #[arg(long, value_name = "DIR")]
+    pub source: Option<PathBuf>,
+}
+
+/// Options of `deployer destroy`.
+#[derive(Debug, Clone, Default, Args)]
+pub struct DestroyArgs {}
+
+/// `deployer webhook …`.
+#[derive(Debug, Clone, Args)]
+pub struct WebhookArgs {
+    /// What to do with the webhook configuration.
+    #[command(subcommand)]
+    pub command: WebhookCommand,
+}
+
+/// The subcommands of `deployer webhook`.
+#[derive(Debug, Clone, Subcommand)]
+pub enum WebhookCommand {
+    /// Print the webhook configuration as YAML; it holds the caller's secret
+    #[command(after_help = "Example:\n  deployer webhook render --out webhook.yaml\n\n\
+        The caller's secret is read from the webhook in the cluster, or from DEPLOYER_CALLER_SECRET.")]
+    Render(RenderArgs),
+}
+
+/// Options of `deployer webhook render`.
+#[derive(Debug, Clone, Default, Args)]
+pub struct RenderArgs {
+    /// Write to this file instead of stdout
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
+}
+
+/// Reads the settings and runs the subcommand.
+///
+/// # Errors
+/// Whatever the subcommand fails with; `Usage` when the settings are wrong.
+pub async fn run(cli: Cli, console: &mut Console) -> Result<(), Failure> {
+    let settings = Settings::load(&cli.global)?;
+    match &cli.command {
+        Command::Synth(args) => commands::synth::run(&settings, args, console),
+        // On the heap: the futures of the long commands are large.
+        Command::Deploy(args) => Box::pin(commands::deploy::run(&settings, args, console)).await,
+        Command::Destroy(args) => Box::pin(commands::destroy::run(&settings, args, console)).await,
+        Command::Webhook(args) => Box::pin(commands::webhook::run(&settings, &args.command, console)).await,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+    use crate::golden;
+
+    #[test]
+    fn the_grammar_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn the_help_of_every_subcommand_is_the_golden_one() {
+        for path in [&[][..], &["synth"], &["deploy"], &["destroy"], &["webhook"], &["webhook", "render"]] {
+            let mut command = Cli::command();
+            command.build();
+            let mut command = &mut command;
+            for name in path {
+                command = command.find_subcommand_mut(name).unwrap();
+            }
+            let name = [&["help"], path].concat().join("_");
+            golden::check(&name, &command.render_long_help().to_string());
+        }
+    }
+
+    #[test]
+    fn every_subcommand_that_does_something_shows_an_example() {
+        fn walk(command: &clap::Command, found: &mut usize) {
+            if command.has_subcommands() {
+                command.get_subcommands().filter(|sub| sub.get_name() != "help").for_each(|sub| walk(sub, found));
+            } else {
+                let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+                assert!(help.contains("Example:\n  deployer "), "{}", command.get_name());
+                *found += 1;
+            }
+        }
+        let mut found = 0;
+        walk(&Cli::command(), &mut found);
+        assert_eq!(found, 4, "each subcommand was looked at");
+    }
+
+    #[test]
+    fn global_options_may_stand_on_either_side_of_the_subcommand() {
+        for line in ["deployer --stack-name a synth", "deployer synth --stack-name a"] {
+            let cli = Cli::try_parse_from(line.split(' ')).unwrap();
+            assert_eq!(cli.global.stack_name.as_deref(), Some("a"), "{line}");
+        }
+    }
+}

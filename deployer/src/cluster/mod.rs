@@ -1,0 +1,131 @@
+//! The cluster: the only folder that imports the Kubernetes client. Here is the door through which every request goes.
+//!
+//! It touches one object, our `ValidatingWebhookConfiguration`, and it must never change one that is not ours.
+
+pub mod caller;
+mod connect;
+pub mod proof;
+#[cfg(test)]
+mod tests;
+pub mod webhook;
+
+use http::Method;
+use kube::{Client, Error, core::Status};
+use serde_json::{Value, json};
+
+use crate::error::{Failure, chain};
+
+/// Who we are in the field ownership of server-side apply.
+const FIELD_MANAGER: &str = "ecr-compliance-webhook";
+const REVIEWS: &str = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews";
+
+/// A connection to one cluster.
+#[derive(Clone)]
+pub struct Cluster {
+    client: Client,
+    context: String,
+    server: String,
+}
+
+impl Cluster {
+    /// Over a client of the caller's; `context` and `server` only name it in texts.
+    #[must_use]
+    pub fn new(client: Client, context: &str, server: &str) -> Self {
+        Self { client, context: context.to_owned(), server: server.to_owned() }
+    }
+
+    /// The kubeconfig's context.
+    #[must_use]
+    pub fn context(&self) -> &str {
+        &self.context
+    }
+
+    /// The API server's address.
+    #[must_use]
+    pub fn server(&self) -> &str {
+        &self.server
+    }
+
+    /// Ask the cluster whether we may do what registering the webhook takes.
+    ///
+    /// # Errors
+    /// When the cluster cannot be reached, or when a permission is missing: all missing ones are named.
+    pub async fn check_permissions(&self) -> Result<(), Failure> {
+        let mut missing = Vec::new();
+        for verb in ["get", "create", "patch", "delete"] {
+            if !self.may(verb).await? {
+                missing.push(verb);
+            }
+        }
+        if missing.is_empty() {
+            return Ok(());
+        }
+        Err(Failure::new(format!(
+            "the context {} may not {} validatingwebhookconfigurations",
+            self.context,
+            missing.join(", ")
+        ))
+        .with_hint("Use a context with cluster-admin rights, or have a ClusterRole with these verbs bound to you."))
+    }
+
+    async fn may(&self, verb: &str) -> Result<bool, Failure> {
+        let review = json!({
+            "apiVersion": "authorization.k8s.io/v1",
+            "kind": "SelfSubjectAccessReview",
+            "spec": { "resourceAttributes": {
+                "group": "admissionregistration.k8s.io", "resource": "validatingwebhookconfigurations", "verb": verb,
+            } },
+        });
+        let answer = self
+            .send(Method::POST, REVIEWS, "application/json", review.to_string().into_bytes())
+            .await
+            .map_err(|error| self.unreachable(&error))?;
+        Ok(answer["status"]["allowed"].as_bool().unwrap_or(false))
+    }
+
+    /// One request, JSON back. The only place that sends anything.
+    async fn send(&self, method: Method, path: &str, content_type: &str, body: Vec<u8>) -> Result<Value, Error> {
+        let request = http::Request::builder()
+            .method(method)
+            .uri(path)
+            .header(http::header::CONTENT_TYPE, content_type)
+            .body(body)
+            .map_err(Error::HttpError)?;
+        self.client.request(request).await
+    }
+
+    async fn get(&self, path: &str) -> Result<Value, Error> {
+        self.send(Method::GET, path, "application/json", Vec::new()).await
+    }
+
+    fn unreachable(&self, error: &Error) -> Failure {
+        let failure = Failure::new(format!("the cluster of the context {} cannot be used", self.context))
+            .with_cause(describe(error));
+        match api_status(error).map(|status| status.code) {
+            Some(401) => {
+                failure.with_hint("The kubeconfig's credentials were not accepted. Log in to the cluster again.")
+            }
+            Some(_) => failure,
+            None => failure.with_hint(format!(
+                "Is {} reachable from here? HTTPS_PROXY and NO_PROXY are honoured; --context chooses another cluster.",
+                self.server
+            )),
+        }
+    }
+}
+
+/// The API server's own answer, when it gave one.
+fn api_status(error: &Error) -> Option<&Status> {
+    match error {
+        Error::Api(status) => Some(status),
+        _ => None,
+    }
+}
+
+/// One line: what the API server says, or the chain of what went wrong before it could.
+fn describe(error: &Error) -> String {
+    match api_status(error) {
+        Some(status) => format!("{} (code {})", status.message, status.code),
+        None => chain(error),
+    }
+}

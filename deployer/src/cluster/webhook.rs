@@ -1,0 +1,172 @@
+//! Our `ValidatingWebhookConfiguration` in the cluster: read, apply, put back, delete.
+//!
+//! An object of the same name without our label belongs to somebody else: it is never changed or deleted.
+
+use http::Method;
+use serde_json::{Map, Value, json};
+
+use super::{Cluster, FIELD_MANAGER, api_status, caller::Caller, describe};
+use crate::error::{ExitCode, Failure};
+
+/// Name of the configuration's one entry: what the API server calls us in a denial.
+pub const ENTRY: &str = "pods.ecr-compliance.webhook";
+
+const PATH: &str = "/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations";
+const LABEL: &str = "app.kubernetes.io/managed-by";
+const LABEL_VALUE: &str = "ecr-compliance-webhook";
+
+/// A webhook configuration as the cluster has it, kept whole so that it can be put back as it was.
+#[derive(Clone, PartialEq)]
+pub struct Existing {
+    object: Value,
+}
+
+impl Existing {
+    /// Wrap the object as the API server gave it.
+    #[must_use]
+    pub fn new(object: Value) -> Self {
+        Self { object }
+    }
+
+    /// Whether it carries our label.
+    #[must_use]
+    pub fn is_ours(&self) -> bool {
+        self.object["metadata"]["labels"][LABEL] == LABEL_VALUE
+    }
+
+    /// The caller in its URL.
+    #[must_use]
+    pub fn caller(&self) -> Option<Caller> {
+        Caller::from_url(self.url()?)
+    }
+
+    /// Scheme, host and port of its URL: what may be shown of it.
+    #[must_use]
+    pub fn endpoint(&self) -> Option<&str> {
+        let url = self.url()?;
+        let host = url.find("://")? + 3;
+        Some(url[host..].find('/').map_or(url, |slash| &url[..host + slash]))
+    }
+
+    fn url(&self) -> Option<&str> {
+        self.object["webhooks"][0]["clientConfig"]["url"].as_str()
+    }
+
+    fn name(&self) -> &str {
+        self.object["metadata"]["name"].as_str().unwrap_or_default()
+    }
+
+    /// What server-side apply needs to make it so again: what people may write, and of that only the labels and
+    /// annotations that we own, so that those of others stay theirs.
+    fn as_apply(&self) -> Value {
+        let owned = self.owned_metadata();
+        let kept = |field: &str| -> Map<String, Value> {
+            let all = self.object["metadata"][field].as_object().cloned().unwrap_or_default();
+            all.into_iter()
+                .filter(|(key, _)| owned.is_none_or(|owned| !owned[format!("f:{field}")][format!("f:{key}")].is_null()))
+                .collect()
+        };
+        json!({
+            "apiVersion": "admissionregistration.k8s.io/v1",
+            "kind": "ValidatingWebhookConfiguration",
+            "metadata": { "name": self.name(), "labels": kept("labels"), "annotations": kept("annotations") },
+            "webhooks": self.object["webhooks"],
+        })
+    }
+
+    /// `f:metadata` of what we own by server-side apply; `None` when that is not recorded.
+    fn owned_metadata(&self) -> Option<&Value> {
+        let managers = self.object["metadata"]["managedFields"].as_array()?;
+        let ours = managers.iter().find(|entry| entry["manager"] == FIELD_MANAGER && entry["operation"] == "Apply")?;
+        Some(&ours["fieldsV1"]["f:metadata"])
+    }
+}
+
+impl Cluster {
+    /// The webhook configuration `name`, if there is one.
+    ///
+    /// # Errors
+    /// When the cluster does not say.
+    pub async fn webhook(&self, name: &str) -> Result<Option<Existing>, Failure> {
+        match self.get(&format!("{PATH}/{name}")).await {
+            Ok(object) => Ok(Some(Existing::new(object))),
+            Err(error) if is_not_found(&error) => Ok(None),
+            Err(error) => Err(self.unreachable(&error)),
+        }
+    }
+
+    /// As [`Cluster::webhook`], but one that is not ours is a failure.
+    ///
+    /// # Errors
+    /// `Unsafe` when somebody else's object has that name.
+    pub async fn our_webhook(&self, name: &str) -> Result<Option<Existing>, Failure> {
+        let existing = self.webhook(name).await?;
+        match existing {
+            Some(existing) if !existing.is_ours() => Err(Failure::new(format!(
+                "the cluster of the context {} has a ValidatingWebhookConfiguration {name} that is not ours: it does not carry the label {LABEL}={LABEL_VALUE}",
+                self.context
+            ))
+            .with_hint("Nothing was changed. Choose another name with --stack-name, or remove that object if nobody needs it.")
+            .with_code(ExitCode::Unsafe)),
+            existing => Ok(existing),
+        }
+    }
+
+    /// Server-side apply `manifest` (YAML of the webhook configuration `name`).
+    ///
+    /// # Errors
+    /// `Unsafe` when somebody else's object has that name; else when the API server refuses.
+    pub async fn apply_webhook(&self, name: &str, manifest: &str) -> Result<(), Failure> {
+        // Fields that somebody edited in our own object are ours to set; on a new one there is nothing to force.
+        let force = self.our_webhook(name).await?.is_some();
+        self.apply(name, manifest.as_bytes().to_vec(), force).await.map(drop)
+    }
+
+    async fn apply(&self, name: &str, body: Vec<u8>, force: bool) -> Result<Value, Failure> {
+        let path = format!("{PATH}/{name}?fieldManager={FIELD_MANAGER}&force={force}");
+        self.send(Method::PATCH, &path, "application/apply-patch+yaml", body).await.map_err(|error| {
+            Failure::new(format!("the API server did not take the webhook configuration {name}"))
+                .with_cause(describe(&error))
+        })
+    }
+
+    /// Make the webhook configuration `name` what it was: `previous`, or absent.
+    ///
+    /// # Errors
+    /// When the API server refuses, or when what it has then is not what was: the cluster needs a person's eyes.
+    pub async fn restore_webhook(&self, name: &str, previous: Option<&Existing>) -> Result<(), Failure> {
+        let Some(previous) = previous else { return self.delete_webhook(name).await.map(drop) };
+        // JSON is YAML.
+        let restored = self.apply(name, previous.as_apply().to_string().into_bytes(), true).await?;
+        if restored["webhooks"] == previous.object["webhooks"] {
+            return Ok(());
+        }
+        Err(Failure::new(format!("the webhook configuration {name} is not what it was before"))
+            .with_hint(format!("Look at it: kubectl get validatingwebhookconfiguration {name} -o yaml")))
+    }
+
+    /// Delete the webhook configuration `name` if it is ours; `false` when there is none.
+    ///
+    /// # Errors
+    /// `Unsafe` when somebody else's object has that name; else when the API server refuses.
+    pub async fn delete_webhook(&self, name: &str) -> Result<bool, Failure> {
+        let Some(existing) = self.our_webhook(name).await? else { return Ok(false) };
+        // Only the very object that was looked at.
+        let options = json!({
+            "apiVersion": "v1", "kind": "DeleteOptions",
+            "preconditions": { "uid": existing.object["metadata"]["uid"] },
+        });
+        let path = format!("{PATH}/{name}");
+        match self.send(Method::DELETE, &path, "application/json", options.to_string().into_bytes()).await {
+            Ok(_) => Ok(true),
+            Err(error) if is_not_found(&error) => Ok(false),
+            Err(error) => Err(Failure::new(format!("the webhook configuration {name} could not be deleted"))
+                .with_cause(describe(&error))
+                .with_hint(format!("Delete it yourself: kubectl delete validatingwebhookconfiguration {name}"))),
+        }
+    }
+}
+
+fn is_not_found(error: &kube::Error) -> bool {
+    api_status(error).is_some_and(|status| status.code == 404)
+}

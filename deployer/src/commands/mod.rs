@@ -1,0 +1,8 @@
+//! One file per subcommand; each takes what it needs and the console, and returns `Ok` or a `Failure`.
+
+pub mod deploy;
+pub mod destroy;
+pub mod register;
+mod site;
+pub mod synth;
+pub mod webhook;

@@ -1,0 +1,94 @@
+//! `deployer synth`: prints the stack template. Offline: it must not open a connection.
+
+use std::{fs, path::Path};
+
+use crate::{
+    artifact,
+    cli::SynthArgs,
+    console::Console,
+    error::Failure,
+    settings::{Architecture, Settings},
+    synth::{self, ArtifactLocation},
+};
+
+/// Stands where a built artefact's hash would.
+const PLACEHOLDER_HASH: &str = "0000000000000000000000000000000000000000000000000000000000000000";
+/// Stands where the bucket's name would, which only the account and region tell.
+const PLACEHOLDER_BUCKET: &str = "artifact-bucket";
+
+/// Runs the command.
+///
+/// # Errors
+/// When a template is broken, the artefact is not usable, or a file cannot be written.
+pub fn run(settings: &Settings, args: &SynthArgs, console: &mut Console) -> Result<(), Failure> {
+    let (location, architecture) = locate(settings, args.artifact.as_deref())?;
+    let stack = synth::stack_template(settings, &location, architecture)?;
+    let Some(dir) = &args.out else {
+        return console.data(&stack);
+    };
+    let bootstrap = synth::bootstrap_template(settings)?;
+    for (name, text) in [("stack.yaml", &stack), ("bootstrap.yaml", &bootstrap)] {
+        let path = write(dir, name, text)?;
+        console.say(&format!("wrote {path}"));
+    }
+    Ok(())
+}
+
+fn locate(settings: &Settings, binary: Option<&Path>) -> Result<(ArtifactLocation, Architecture), Failure> {
+    let bucket = settings.artifact_bucket.clone().unwrap_or_else(|| PLACEHOLDER_BUCKET.to_owned());
+    if let Some(binary) = binary {
+        let artifact = artifact::take(settings, binary)?;
+        return Ok((ArtifactLocation { bucket, key: artifact.key(settings) }, artifact.architecture));
+    }
+    // Not what this machine could build: the same settings must give the same text everywhere.
+    let architecture = settings.architecture.unwrap_or(Architecture::Arm64);
+    Ok((ArtifactLocation { bucket, key: artifact::key(settings, PLACEHOLDER_HASH) }, architecture))
+}
+
+fn write(dir: &Path, name: &str, text: &str) -> Result<String, Failure> {
+    let path = dir.join(name);
+    fs::create_dir_all(dir)
+        .and_then(|()| fs::write(&path, text))
+        .map_err(|error| Failure::new(format!("{} cannot be written", path.display())).caused_by(&error))?;
+    Ok(path.display().to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn console() -> Console {
+        Console::injected(Box::new(std::io::sink()), Box::new(std::io::sink()), None, false)
+    }
+
+    #[test]
+    fn both_templates_are_written_into_the_folder_and_again_with_the_same_bytes() {
+        let dir = tempfile::tempdir().unwrap();
+        let out = dir.path().join("new/folder");
+        let args = SynthArgs { out: Some(out.clone()), artifact: None };
+        let mut seen = Vec::new();
+        for _ in 0..2 {
+            run(&Settings::default(), &args, &mut console()).unwrap();
+            seen.push((fs::read(out.join("stack.yaml")).unwrap(), fs::read(out.join("bootstrap.yaml")).unwrap()));
+        }
+        assert_eq!(seen[0], seen[1]);
+        assert!(!seen[0].0.is_empty() && !seen[0].1.is_empty());
+    }
+
+    #[test]
+    fn without_an_artefact_placeholders_stand_for_it() {
+        let settings = Settings { architecture: Some(Architecture::X86_64), ..Settings::default() };
+        let (location, architecture) = locate(&settings, None).unwrap();
+        assert_eq!(location.bucket, PLACEHOLDER_BUCKET);
+        assert_eq!(location.key, format!("ecr-compliance-webhook/lambda/{PLACEHOLDER_HASH}.zip"));
+        assert_eq!(architecture, Architecture::X86_64);
+    }
+
+    #[test]
+    fn a_folder_that_cannot_be_made_is_named() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let args = SynthArgs { out: Some(file.path().join("below")), artifact: None };
+        let failure = run(&Settings::default(), &args, &mut console()).unwrap_err();
+        assert!(failure.message.contains("below"), "{failure:?}");
+    }
+}

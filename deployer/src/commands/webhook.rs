@@ -1,0 +1,101 @@
+//! `deployer webhook render`: the webhook configuration as YAML, for people who apply it by other means. Reads only.
+//!
+//! The output holds the caller's secret; that is its purpose, and it is the only place where we show it.
+
+use std::path::Path;
+
+use super::site;
+use crate::{
+    aws,
+    cli::{RenderArgs, WebhookCommand},
+    cluster::{
+        Cluster,
+        caller::{Caller, CallerSecret, name_of_context},
+        webhook::Existing,
+    },
+    console::Console,
+    error::Failure,
+    settings::Settings,
+    stack::StackClient,
+    synth::{self, WebhookManifest},
+};
+
+/// Where a pipeline without access to the cluster gives the secret.
+const SECRET_VARIABLE: &str = "DEPLOYER_CALLER_SECRET";
+
+/// Runs the command.
+///
+/// # Errors
+/// When the endpoint or the caller's secret cannot be had, or the file cannot be written.
+pub async fn run(settings: &Settings, command: &WebhookCommand, console: &mut Console) -> Result<(), Failure> {
+    let WebhookCommand::Render(args) = command;
+    let caller = caller(settings).await?;
+    let endpoint = endpoint(settings).await?;
+    let ca_bundle = site::ca_bundle(settings.cluster.ca_bundle.as_deref())?;
+    let url = caller.url(&endpoint);
+    let manifest =
+        WebhookManifest { url: &url, ca_bundle: ca_bundle.as_deref(), failure_policy: settings.cluster.failure_policy };
+    write(&synth::webhook_manifest(settings, &manifest)?, args, console)
+}
+
+async fn caller(settings: &Settings) -> Result<Caller, Failure> {
+    let context = settings.cluster.context.as_deref();
+    match std::env::var(SECRET_VARIABLE) {
+        Ok(text) if !text.is_empty() => {
+            let secret = CallerSecret::parse(&text).ok_or_else(|| {
+                Failure::usage(format!("{SECRET_VARIABLE} is not 64 lower-case hex digits"))
+                    .with_hint("It is the last part of the URL in the cluster's webhook configuration.")
+            })?;
+            let name = match &settings.cluster.name {
+                Some(name) => name.clone(),
+                None => name_of_context(Cluster::connect(context).await?.context()),
+            };
+            Ok(Caller { name, secret })
+        }
+        _ => from_cluster(settings, &Cluster::connect(context).await?).await,
+    }
+}
+
+async fn from_cluster(settings: &Settings, cluster: &Cluster) -> Result<Caller, Failure> {
+    let name = settings.webhook_name();
+    let existing = cluster.our_webhook(&name).await?;
+    let known = existing.as_ref().and_then(Existing::caller).ok_or_else(|| {
+        Failure::new(format!(
+            "the context {} has no webhook {name} with a caller's secret in its URL",
+            cluster.context()
+        ))
+        .with_hint(format!("Run deployer deploy first, choose the --context, or give {SECRET_VARIABLE}."))
+    })?;
+    Ok(Caller { name: settings.cluster.name.clone().unwrap_or(known.name), ..known })
+}
+
+/// AWS is not asked where the owner overrides what it would say.
+async fn endpoint(settings: &Settings) -> Result<String, Failure> {
+    if let Some(endpoint) = &settings.cluster.endpoint {
+        return Ok(endpoint.clone());
+    }
+    let aws = aws::connect(settings).await?;
+    let stack = StackClient::new(&aws.config, &settings.stack_name).describe().await?.ok_or_else(|| {
+        Failure::new(format!("there is no stack {} in {}", settings.stack_name, aws.region))
+            .with_hint("Run deployer deploy first, or choose --stack-name, --region and --profile.")
+    })?;
+    site::endpoint(settings, &stack).map(str::to_owned)
+}
+
+fn write(manifest: &str, args: &RenderArgs, console: &mut Console) -> Result<(), Failure> {
+    let Some(path) = &args.out else { return console.data(manifest) };
+    write_private(path, manifest)
+        .map_err(|error| Failure::new(format!("{} cannot be written", path.display())).caused_by(&error))?;
+    console.say(&format!("wrote {} (it holds the caller's secret)", path.display()));
+    Ok(())
+}
+
+/// Readable by its owner only, for it holds a secret.
+fn write_private(path: &Path, text: &str) -> std::io::Result<()> {
+    use std::io::Write;
+    let mut options = std::fs::OpenOptions::new();
+    options.write(true).create(true).truncate(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path)?.write_all(text.as_bytes())
+}

@@ -1,0 +1,217 @@
+//! The single door to stdout and stderr. stdout is data, stderr is messages; everything is understandable without colour.
+//!
+//! Nothing else in this crate prints. Off a terminal, or with `NO_COLOR` set, lines are plain.
+
+use std::io::{self, BufRead, IsTerminal, Write};
+
+use crate::error::{ExitCode, Failure};
+
+/// Where a command's words go, and where its answers come from.
+pub struct Console {
+    out: Box<dyn Write + Send>,
+    err: Box<dyn Write + Send>,
+    answers: Option<Box<dyn BufRead + Send>>,
+    assume_yes: bool,
+    colour: bool,
+}
+
+impl Console {
+    /// The process's own streams. `assume_yes` is `--yes`.
+    #[must_use]
+    pub fn standard(assume_yes: bool) -> Self {
+        let answers: Option<Box<dyn BufRead + Send>> =
+            if io::stdin().is_terminal() { Some(Box::new(io::BufReader::new(io::stdin()))) } else { None };
+        let colour = io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+        Self { out: Box::new(io::stdout()), err: Box::new(io::stderr()), answers, assume_yes, colour }
+    }
+
+    /// Injected streams, for tests. `answers` is `None` where stdin is no terminal; no colour.
+    #[must_use]
+    pub fn injected(
+        out: Box<dyn Write + Send>,
+        err: Box<dyn Write + Send>,
+        answers: Option<Box<dyn BufRead + Send>>,
+        assume_yes: bool,
+    ) -> Self {
+        Self { out, err, answers, assume_yes, colour: false }
+    }
+
+    /// Data, to stdout, exactly as given.
+    ///
+    /// # Errors
+    /// When stdout cannot be written. A reader that has seen enough (`| head`) is not an error.
+    pub fn data(&mut self, text: &str) -> Result<(), Failure> {
+        match self.out.write_all(text.as_bytes()).and_then(|()| self.out.flush()) {
+            Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+                Err(Failure::new("the output could not be written").caused_by(&error))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// The start of a step: `==> Uploading the function`.
+    pub fn step(&mut self, text: &str) {
+        let mark = self.paint("1;36", "==>");
+        self.line(&format!("{mark} {text}"));
+    }
+
+    /// One line about what goes on inside a step.
+    pub fn say(&mut self, text: &str) {
+        self.line(&format!("    {text}"));
+    }
+
+    /// Something a person should know although the command goes on.
+    pub fn warn(&mut self, text: &str) {
+        let mark = self.paint("1;33", "warning:");
+        self.line(&format!("{mark} {text}"));
+    }
+
+    /// The end of a command that failed: the sentence, its causes, and after a blank line the way out.
+    pub fn failure(&mut self, failure: &Failure) {
+        let mark = self.paint("1;31", "error:");
+        self.line(&format!("{mark} {}", failure.message));
+        if let Some(cause) = &failure.cause {
+            self.line(&format!("  caused by: {cause}"));
+        }
+        if let Some(hint) = &failure.hint {
+            let mark = self.paint("1;36", "hint:");
+            self.line("");
+            self.line(&format!("{mark} {hint}"));
+        }
+    }
+
+    /// Asks a question that is answered with y or n; anything but a yes is a no. `--yes` answers yes and says so.
+    ///
+    /// # Errors
+    /// `Refused` when nobody can be asked: stdin is no terminal and `--yes` was not given.
+    pub fn ask(&mut self, question: &str) -> Result<bool, Failure> {
+        if self.assume_yes {
+            self.line(&format!("{question} yes (--yes)"));
+            return Ok(true);
+        }
+        let Some(answers) = &mut self.answers else {
+            return Err(Failure::new(format!("\"{question}\" cannot be asked: stdin is not a terminal"))
+                .with_hint("Give --yes to go on without questions.")
+                .with_code(ExitCode::Refused));
+        };
+        let _ = write!(self.err, "{question} [y/N] ");
+        let _ = self.err.flush();
+        let mut answer = String::new();
+        answers.read_line(&mut answer).map_err(|error| {
+            Failure::new("the answer could not be read").caused_by(&error).with_code(ExitCode::Refused)
+        })?;
+        Ok(matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes"))
+    }
+
+    /// Progress that cannot be shown (stderr closed) is no reason to stop a deployment half-way.
+    fn line(&mut self, text: &str) {
+        let _ = writeln!(self.err, "{text}");
+        let _ = self.err.flush();
+    }
+
+    fn paint(&self, code: &str, text: &str) -> String {
+        if self.colour { format!("\u{1b}[{code}m{text}\u{1b}[0m") } else { text.to_owned() }
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::expect_used, reason = "helpers of tests")]
+mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use super::*;
+
+    /// A stream that can be read after the console has it.
+    #[derive(Clone, Default)]
+    struct Shared(Arc<Mutex<Vec<u8>>>);
+
+    impl Shared {
+        fn text(&self) -> String {
+            String::from_utf8(self.0.lock().expect("no test panics while it writes").clone()).expect("text is UTF-8")
+        }
+    }
+
+    impl Write for Shared {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().expect("no test panics while it writes").write(bytes)
+        }
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    /// A stream whose reader is gone, or that is full.
+    struct Broken(io::ErrorKind);
+
+    impl Write for Broken {
+        fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+            Err(self.0.into())
+        }
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    fn console(answers: Option<&'static str>, assume_yes: bool) -> (Console, Shared, Shared) {
+        let (out, err) = (Shared::default(), Shared::default());
+        let answers = answers.map(|text| Box::new(io::Cursor::new(text)) as Box<dyn BufRead + Send>);
+        (Console::injected(Box::new(out.clone()), Box::new(err.clone()), answers, assume_yes), out, err)
+    }
+
+    #[test]
+    fn data_goes_to_stdout_and_everything_else_to_stderr() {
+        let (mut console, out, err) = console(None, false);
+        console.data("key: value\n").unwrap();
+        console.step("Uploading the function");
+        console.say("3 MB");
+        console.warn("the disk is slow");
+        assert_eq!(out.text(), "key: value\n");
+        assert_eq!(err.text(), "==> Uploading the function\n    3 MB\nwarning: the disk is slow\n");
+    }
+
+    #[test]
+    fn a_failure_is_its_sentence_then_its_cause_then_after_an_empty_line_the_way_out() {
+        let (mut console, _, err) = console(None, false);
+        console.failure(&Failure::new("it broke").with_cause("a: b").with_hint("Mend it."));
+        assert_eq!(err.text(), "error: it broke\n  caused by: a: b\n\nhint: Mend it.\n");
+    }
+
+    #[test]
+    fn only_a_yes_is_a_yes() {
+        for (answer, expected) in [
+            ("y\n", true),
+            ("Yes\n", true),
+            (" YES \n", true),
+            ("n\n", false),
+            ("\n", false),
+            ("yesterday\n", false),
+            ("", false),
+        ] {
+            let (mut console, _, err) = console(Some(answer), false);
+            assert_eq!(console.ask("Go on?").unwrap(), expected, "{answer:?}");
+            assert_eq!(err.text(), "Go on? [y/N] ");
+        }
+    }
+
+    #[test]
+    fn yes_answers_every_question_aloud() {
+        let (mut console, _, err) = console(None, true);
+        assert!(console.ask("Go on?").unwrap());
+        assert_eq!(err.text(), "Go on? yes (--yes)\n");
+    }
+
+    #[test]
+    fn without_a_terminal_and_without_yes_a_question_is_refused_with_the_way_out() {
+        let (mut console, ..) = console(None, false);
+        let failure = console.ask("Go on?").unwrap_err();
+        assert_eq!(failure.code, ExitCode::Refused);
+        assert!(failure.message.contains("terminal") && failure.hint.unwrap().contains("--yes"));
+    }
+
+    #[test]
+    fn a_reader_that_has_seen_enough_is_no_error_and_a_full_disk_is() {
+        let broken = |kind| Console::injected(Box::new(Broken(kind)), Box::new(io::sink()), None, false);
+        assert!(broken(io::ErrorKind::BrokenPipe).data("x").is_ok());
+        assert!(broken(io::ErrorKind::StorageFull).data("x").is_err());
+    }
+}

@@ -1,0 +1,261 @@
+//! What the owner decided: `deployer.toml`, options and environment, checked, with every error at once.
+//!
+//! Nothing here talks to AWS or to a cluster: what only they can tell (account, region of a profile) is asked later.
+
+mod check;
+mod file;
+
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
+
+use crate::{
+    cli::GlobalArgs,
+    error::{ExitCode, Failure},
+};
+
+/// The file that is read when `--config` does not name one.
+pub const DEFAULT_FILE: &str = "deployer.toml";
+
+/// Everything an owner can decide. Each field is one key of `deployer.toml` unless it says otherwise.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settings {
+    /// Name of the stack; lower-cased, also of the webhook configuration.
+    pub stack_name: String,
+    /// Region to deploy to; `None`: as the SDK finds it.
+    pub region: Option<String>,
+    /// Profile of the AWS configuration; `None`: as the SDK finds it.
+    pub profile: Option<String>,
+    /// Accepted registry accounts (`registry.ids`); empty: the deploying account.
+    pub registry_ids: Vec<String>,
+    /// Accepted registry regions (`registry.regions`); empty: the deploying region.
+    pub registry_regions: Vec<String>,
+    /// Namespaces whose Pods are not judged, exact names.
+    pub ignored_namespaces: Vec<String>,
+    /// What the function logs at least.
+    pub log_level: LogLevel,
+    /// Days the logs are kept; one of `CloudWatch`'s values.
+    pub log_retention_days: u32,
+    /// Memory of the function in MiB, 128..=10240.
+    pub memory_mib: u32,
+    /// Architecture of the function; `None`: arm64 where this machine can build it, else the machine's own.
+    pub architecture: Option<Architecture>,
+    /// Bucket of the owner for the artefact; `None`: the bootstrap stack's.
+    pub artifact_bucket: Option<String>,
+    /// ARN of the managed policy that bounds the function's role.
+    pub permissions_boundary: Option<String>,
+    /// Tags of the stack (`[tags]`).
+    pub tags: BTreeMap<String, String>,
+    /// The cluster that calls (`[cluster]`).
+    pub cluster: Cluster,
+}
+
+/// The cluster that the webhook is registered in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cluster {
+    /// Context of the kubeconfig; `None`: the current one.
+    pub context: Option<String>,
+    /// Name of the caller in the route, `[a-z0-9-]{1,63}`; `None`: derived from the context.
+    pub name: Option<String>,
+    /// `https://host[:port]` that the cluster calls instead of the stack's output.
+    pub endpoint: Option<String>,
+    /// PEM file that verifies the endpoint, given to the API server and used by the probe.
+    pub ca_bundle: Option<PathBuf>,
+    /// What the API server does when the webhook cannot be reached.
+    pub failure_policy: FailurePolicy,
+    /// How long the API server waits, 1..=30.
+    pub timeout_seconds: u8,
+}
+
+/// What the function logs at least.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[allow(missing_docs, reason = "the names say it")]
+pub enum LogLevel {
+    Debug,
+    Info,
+    Warn,
+    Error,
+}
+
+/// Instruction set of the function.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[allow(missing_docs, reason = "the names say it")]
+pub enum Architecture {
+    Arm64,
+    X86_64,
+}
+
+/// What the API server does with a Pod when the webhook cannot be reached.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FailurePolicy {
+    /// Admit it.
+    Ignore,
+    /// Refuse it.
+    Fail,
+}
+
+/// A value of a closed list, as it is written in `deployer.toml`, in the template and in the manifest.
+pub trait Word: Copy + Sized + 'static {
+    /// Every value.
+    const ALL: &'static [Self];
+    /// How it is written.
+    fn word(self) -> &'static str;
+}
+
+impl Word for LogLevel {
+    const ALL: &'static [Self] = &[Self::Debug, Self::Info, Self::Warn, Self::Error];
+    fn word(self) -> &'static str {
+        match self {
+            Self::Debug => "debug",
+            Self::Info => "info",
+            Self::Warn => "warn",
+            Self::Error => "error",
+        }
+    }
+}
+
+impl Word for Architecture {
+    const ALL: &'static [Self] = &[Self::Arm64, Self::X86_64];
+    fn word(self) -> &'static str {
+        match self {
+            Self::Arm64 => "arm64",
+            Self::X86_64 => "x86_64",
+        }
+    }
+}
+
+impl Word for FailurePolicy {
+    const ALL: &'static [Self] = &[Self::Ignore, Self::Fail];
+    fn word(self) -> &'static str {
+        match self {
+            Self::Ignore => "Ignore",
+            Self::Fail => "Fail",
+        }
+    }
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            stack_name: "ecr-compliance-webhook".to_owned(),
+            region: None,
+            profile: None,
+            registry_ids: Vec::new(),
+            registry_regions: Vec::new(),
+            // Both are namespaces of the cluster's own life support: no setting of ours may stop a node.
+            ignored_namespaces: vec!["kube-system".to_owned(), "kube-node-lease".to_owned()],
+            log_level: LogLevel::Info,
+            log_retention_days: 90,
+            memory_mib: 256,
+            architecture: None,
+            artifact_bucket: None,
+            permissions_boundary: None,
+            tags: BTreeMap::new(),
+            cluster: Cluster {
+                context: None,
+                name: None,
+                endpoint: None,
+                ca_bundle: None,
+                failure_policy: FailurePolicy::Ignore,
+                timeout_seconds: 5,
+            },
+        }
+    }
+}
+
+impl Settings {
+    /// Reads `--config`, or `./deployer.toml` where it exists, and lays the options over it.
+    ///
+    /// # Errors
+    /// `Usage`, naming every wrong key and value with its way out.
+    pub fn load(options: &GlobalArgs) -> Result<Self, Failure> {
+        let path = match &options.config {
+            Some(path) => path.clone(),
+            None if Path::new(DEFAULT_FILE).exists() => PathBuf::from(DEFAULT_FILE),
+            None => return Self::from_text("", DEFAULT_FILE, options),
+        };
+        let name = path.display().to_string();
+        let text = std::fs::read_to_string(&path).map_err(|error| {
+            Failure::usage(format!("the settings file {name} cannot be read"))
+                .caused_by(&error)
+                .with_hint("Give an existing file with --config, or leave it out to use the defaults.")
+        })?;
+        Self::from_text(&text, &name, options)
+    }
+
+    /// The same from text; `name` is how messages call the file.
+    ///
+    /// # Errors
+    /// `Usage`, naming every wrong key and value with its way out.
+    pub fn from_text(text: &str, name: &str, options: &GlobalArgs) -> Result<Self, Failure> {
+        let (mut settings, mut errors) = file::read(text, name);
+        errors.extend(settings.lay_over(options));
+        match errors.as_slice() {
+            [] => Ok(settings),
+            [only] => Err(Failure::usage(only.clone())),
+            many => Err(Failure {
+                message: format!("{} settings are wrong:\n  - {}", many.len(), many.join("\n  - ")),
+                cause: None,
+                hint: None,
+                code: ExitCode::Usage,
+            }),
+        }
+    }
+
+    /// Name of the `ValidatingWebhookConfiguration`: Kubernetes knows lower-case names only.
+    #[must_use]
+    pub fn webhook_name(&self) -> String {
+        self.stack_name.to_ascii_lowercase()
+    }
+
+    /// Name of the stack that holds the artefact's bucket.
+    #[must_use]
+    pub fn bootstrap_stack_name(&self) -> String {
+        format!("{}-bootstrap", self.stack_name)
+    }
+
+    /// The CA bundle's PEM text, where one is set.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn ca_bundle_pem(&self) -> Result<Option<String>, Failure> {
+        let Some(path) = &self.cluster.ca_bundle else { return Ok(None) };
+        let pem = std::fs::read_to_string(path).map_err(|error| {
+            Failure::usage(format!("cluster.ca_bundle = {}: the file cannot be read", path.display())).caused_by(&error)
+        })?;
+        Ok(Some(pem))
+    }
+
+    /// Options beat the file; they keep the same rules.
+    fn lay_over(&mut self, options: &GlobalArgs) -> Vec<String> {
+        if let Some(stack_name) = &options.stack_name {
+            self.stack_name.clone_from(stack_name);
+        }
+        let mut errors = Vec::new();
+        let mut check = |option: &str, value: Option<&String>, check: fn(&str) -> Result<(), String>| {
+            if let Some(value) = value
+                && let Err(what) = check(value)
+            {
+                errors.push(format!("{option} {value}: {what}"));
+            }
+        };
+        check("--stack-name", options.stack_name.as_ref(), check::stack_name);
+        check("--region", options.region.as_ref(), check::region);
+        check("--profile", options.profile.as_ref(), check::not_empty);
+        check("--context", options.context.as_ref(), check::not_empty);
+        for (mine, theirs) in [
+            (&mut self.region, &options.region),
+            (&mut self.profile, &options.profile),
+            (&mut self.cluster.context, &options.context),
+        ] {
+            if theirs.is_some() {
+                mine.clone_from(theirs);
+            }
+        }
+        errors
+    }
+}
+
+#[cfg(test)]
+mod tests;

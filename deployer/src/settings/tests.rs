@@ -1,0 +1,206 @@
+//! Every key, every bad value, by name.
+
+use super::*;
+
+fn read(text: &str) -> Result<Settings, Failure> {
+    Settings::from_text(text, "deployer.toml", &GlobalArgs::default())
+}
+
+fn error(text: &str) -> String {
+    let failure = read(text).expect_err(text);
+    assert_eq!(failure.code, ExitCode::Usage);
+    failure.message
+}
+
+#[test]
+fn an_empty_file_and_no_file_give_the_defaults() {
+    assert_eq!(read("").unwrap(), Settings::default());
+}
+
+#[test]
+fn every_key_is_read() {
+    let text = r#"
+        stack_name = "Webhook-2"
+        region = "eu-central-1"
+        profile = "ops"
+        ignored_namespaces = ["kube-system", "monitoring"]
+        log_level = "debug"
+        log_retention_days = 365
+        memory_mib = 1_024
+        architecture = "x86_64"
+        artifact_bucket = "our-artefacts"
+        permissions_boundary = "arn:aws-us-gov:iam::111122223333:policy/team/boundary"
+        [registry]
+        ids = ["111122223333"]
+        regions = ["eu-central-1", "us-gov-west-1"]
+        [cluster]
+        context = "staging"
+        name = "staging-1"
+        endpoint = "https://webhook.example.com:8443"
+        ca_bundle = "ca.pem"
+        failure_policy = "Fail"
+        timeout_seconds = 30
+        [tags]
+        "cost center" = "a/b"
+    "#;
+    let expected = Settings {
+        stack_name: "Webhook-2".to_owned(),
+        region: Some("eu-central-1".to_owned()),
+        profile: Some("ops".to_owned()),
+        registry_ids: vec!["111122223333".to_owned()],
+        registry_regions: vec!["eu-central-1".to_owned(), "us-gov-west-1".to_owned()],
+        ignored_namespaces: vec!["kube-system".to_owned(), "monitoring".to_owned()],
+        log_level: LogLevel::Debug,
+        log_retention_days: 365,
+        memory_mib: 1024,
+        architecture: Some(Architecture::X86_64),
+        artifact_bucket: Some("our-artefacts".to_owned()),
+        permissions_boundary: Some("arn:aws-us-gov:iam::111122223333:policy/team/boundary".to_owned()),
+        tags: BTreeMap::from([("cost center".to_owned(), "a/b".to_owned())]),
+        cluster: Cluster {
+            context: Some("staging".to_owned()),
+            name: Some("staging-1".to_owned()),
+            endpoint: Some("https://webhook.example.com:8443".to_owned()),
+            ca_bundle: Some("ca.pem".into()),
+            failure_policy: FailurePolicy::Fail,
+            timeout_seconds: 30,
+        },
+    };
+    let settings = read(text).unwrap();
+    assert_eq!(settings, expected);
+    assert_eq!(settings.webhook_name(), "webhook-2");
+    assert_eq!(settings.bootstrap_stack_name(), "Webhook-2-bootstrap");
+}
+
+#[test]
+fn every_bad_value_is_refused_with_its_line_its_key_and_the_way_out() {
+    for (case, text, key, way_out) in [
+        ("stack name empty", "stack_name = ''", "stack_name", "letter"),
+        ("stack name with a digit first", "stack_name = '1a'", "stack_name", "letter"),
+        ("stack name with an underscore", "stack_name = 'a_b'", "stack_name", "hyphens"),
+        ("stack name ending in a hyphen", "stack_name = 'a-'", "stack_name", "hyphen"),
+        ("stack name no string", "stack_name = 3", "stack_name", "string in quotes"),
+        ("region empty", "region = ''", "region", "eu-west-1"),
+        ("region a zone", "region = 'eu-west-1a'", "region", "eu-west-1"),
+        ("region upper-case", "region = 'EU-WEST-1'", "region", "eu-west-1"),
+        ("region without area", "region = 'eu-1'", "region", "eu-west-1"),
+        ("profile empty", "profile = ' '", "profile", "leave the key out"),
+        ("namespaces no list", "ignored_namespaces = 'a'", "ignored_namespaces", "list of strings"),
+        ("namespaces of numbers", "ignored_namespaces = [1]", "ignored_namespaces", "string in quotes"),
+        ("namespace a pattern", "ignored_namespaces = ['kube-*']", "ignored_namespaces", "patterns"),
+        ("namespace with a comma", "ignored_namespaces = ['a,b']", "ignored_namespaces", "exact name"),
+        ("namespace twice", "ignored_namespaces = ['a', 'a']", "ignored_namespaces", "twice"),
+        ("log level unknown", "log_level = 'trace'", "log_level", "debug, info, warn, error"),
+        ("log level upper-case", "log_level = 'INFO'", "log_level", "debug, info, warn, error"),
+        ("retention between", "log_retention_days = 31", "log_retention_days", "30, 60"),
+        ("retention a string", "log_retention_days = '30'", "log_retention_days", "whole number"),
+        ("memory too small", "memory_mib = 127", "memory_mib", "128 to 10240"),
+        ("memory too large", "memory_mib = 10241", "memory_mib", "128 to 10240"),
+        ("memory negative", "memory_mib = -256", "memory_mib", "128 to 10240"),
+        ("memory larger than any", "memory_mib = 99999999999", "memory_mib", "128 to 10240"),
+        ("memory a fraction", "memory_mib = 256.5", "memory_mib", "whole number"),
+        ("architecture unknown", "architecture = 'amd64'", "architecture", "arm64, x86_64"),
+        ("bucket a URL", "artifact_bucket = 's3://a'", "artifact_bucket", "without s3://"),
+        ("bucket too short", "artifact_bucket = 'ab'", "artifact_bucket", "3 to 63"),
+        ("boundary a name", "permissions_boundary = 'boundary'", "permissions_boundary", "ARN"),
+        ("boundary a role", "permissions_boundary = 'arn:aws:iam::111122223333:role/r'", "permissions_boundary", "ARN"),
+        ("registry no section", "registry = 1", "registry", "[registry]"),
+        ("registry id short", "[registry]\nids = ['1111']", "registry.ids", "12 digits"),
+        ("registry id a number", "[registry]\nids = [111122223333]", "registry.ids", "string in quotes"),
+        ("registry region", "[registry]\nregions = ['Ireland']", "registry.regions", "eu-west-1"),
+        ("cluster no section", "cluster = 'staging'", "cluster", "[cluster]"),
+        ("context empty", "[cluster]\ncontext = ''", "cluster.context", "leave the key out"),
+        ("caller upper-case", "[cluster]\nname = 'Staging'", "cluster.name", "lower-case"),
+        ("caller empty", "[cluster]\nname = ''", "cluster.name", "lower-case"),
+        ("endpoint http", "[cluster]\nendpoint = 'http://a'", "cluster.endpoint", "https://host"),
+        ("endpoint with a path", "[cluster]\nendpoint = 'https://a/b'", "cluster.endpoint", "without a path"),
+        ("endpoint with a slash", "[cluster]\nendpoint = 'https://a/'", "cluster.endpoint", "slash"),
+        ("endpoint with a bad port", "[cluster]\nendpoint = 'https://a:70000'", "cluster.endpoint", "port"),
+        ("endpoint without host", "[cluster]\nendpoint = 'https://'", "cluster.endpoint", "https://host"),
+        ("bundle empty", "[cluster]\nca_bundle = ''", "cluster.ca_bundle", "leave the key out"),
+        ("policy lower-case", "[cluster]\nfailure_policy = 'ignore'", "cluster.failure_policy", "Ignore, Fail"),
+        ("timeout too short", "[cluster]\ntimeout_seconds = 4", "cluster.timeout_seconds", "5 to 30"),
+        ("timeout too long", "[cluster]\ntimeout_seconds = 31", "cluster.timeout_seconds", "5 to 30"),
+        ("tags no section", "tags = ['a']", "tags", "[tags]"),
+        ("tag of AWS", "[tags]\n'aws:x' = 'a'", "tags.aws:x", "aws:"),
+        ("tag no string", "[tags]\na = true", "tags.a", "string in quotes"),
+        ("tag with a quote", "[tags]\na = '\"'", "tags.a", "letters"),
+    ] {
+        let message = error(text);
+        let line = text.lines().count();
+        assert!(message.contains(&format!("deployer.toml line {line}: {key} = ")), "{case}: {message}");
+        assert!(message.contains(way_out), "{case}: {message}");
+    }
+}
+
+#[test]
+fn an_unknown_key_is_refused_with_its_line_and_the_nearest_known_one() {
+    for (case, text, says) in [
+        ("misspelt", "\nmemory_mb = 3", "line 2: the key memory_mb is not known: did you mean memory_mib?"),
+        ("hyphens", "stack-name = 'a'", "did you mean stack_name?"),
+        ("misspelt section", "[clusters]\nname = 'a'", "line 1: the key clusters is not known: did you mean cluster?"),
+        ("misspelt in a section", "[cluster]\nendpont = 'a'", "did you mean endpoint in the section [cluster]?"),
+        ("outside of its section", "failure_policy = 'Fail'", "did you mean failure_policy in the section [cluster]?"),
+        ("inside a section", "[cluster]\nlog_level = 'info'", "did you mean log_level, before the first section?"),
+        ("like nothing", "zzzzzzzzzzzz = 1", "use one of architecture, "),
+    ] {
+        let message = error(text);
+        assert!(message.contains(says), "{case}: {message}");
+    }
+}
+
+#[test]
+fn every_error_is_told_at_once_from_top_to_bottom() {
+    let message = error("memory_mib = 1\nlog_level = 'x'\n[cluster]\nnope = 1\n");
+    let lines: Vec<&str> = message.lines().collect();
+    let expected = ["3 settings are wrong", "line 1: memory_mib", "line 2: log_level", "line 4: the key cluster.nope"];
+    assert_eq!(lines.len(), expected.len(), "{message}");
+    for (line, part) in lines.iter().zip(expected) {
+        assert!(line.contains(part), "{part}: {message}");
+    }
+}
+
+#[test]
+fn text_that_is_no_toml_is_refused_with_its_line() {
+    for (case, text, line) in
+        [("open string", "a = 1\nb = \"", 2), ("key twice", "region='eu-west-1'\nregion='eu-west-1'", 2)]
+    {
+        let message = error(text);
+        assert!(message.contains(&format!("deployer.toml line {line}: this is not TOML")), "{case}: {message}");
+    }
+}
+
+#[test]
+fn options_beat_the_file_and_keep_the_same_rules() {
+    let options = GlobalArgs {
+        stack_name: Some("other".to_owned()),
+        region: Some("us-east-1".to_owned()),
+        context: Some("prod".to_owned()),
+        ..GlobalArgs::default()
+    };
+    let text = "stack_name = 'mine'\nregion = 'eu-west-1'\nprofile = 'ops'\n[cluster]\ncontext = 'staging'";
+    let settings = Settings::from_text(text, "f", &options).unwrap();
+    assert_eq!(settings.stack_name, "other");
+    assert_eq!(settings.region.as_deref(), Some("us-east-1"));
+    assert_eq!(settings.profile.as_deref(), Some("ops"));
+    assert_eq!(settings.cluster.context.as_deref(), Some("prod"));
+
+    let bad = GlobalArgs { stack_name: Some("_".to_owned()), region: Some("moon".to_owned()), ..GlobalArgs::default() };
+    let message = Settings::from_text("", "f", &bad).unwrap_err().message;
+    assert!(message.contains("--stack-name _: ") && message.contains("--region moon: "), "{message}");
+}
+
+#[test]
+fn a_settings_file_that_was_named_must_exist() {
+    let options = GlobalArgs { config: Some("no/such.toml".into()), ..GlobalArgs::default() };
+    let failure = Settings::load(&options).unwrap_err();
+    assert!(failure.message.contains("no/such.toml") && failure.hint.is_some(), "{failure:?}");
+}
+
+#[test]
+fn a_ca_bundle_that_is_not_there_is_named() {
+    let mut settings = Settings::default();
+    assert_eq!(settings.ca_bundle_pem().unwrap(), None);
+    settings.cluster.ca_bundle = Some("no/such.pem".into());
+    assert!(settings.ca_bundle_pem().unwrap_err().message.contains("no/such.pem"));
+}

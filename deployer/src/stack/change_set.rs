@@ -1,0 +1,354 @@
+//! Change sets: make one, read what it would do, throw it away, execute it.
+//!
+//! Nothing here watches the stack while a change set runs; that is `follow`. A change set that we do not execute is
+//! removed again, and so is the empty shell of a stack which only it brought about. Other people's are left alone.
+
+use std::{collections::BTreeMap, fmt, time::SystemTime};
+
+use aws_sdk_cloudformation::{
+    operation::describe_change_set::DescribeChangeSetOutput,
+    types::{
+        Capability, Change as SdkChange, ChangeAction, ChangeSetStatus, ChangeSetType, ExecutionStatus, Parameter,
+        Replacement, StackStatus, Tag,
+    },
+};
+use sha2::{Digest, Sha256};
+
+use super::{Pace, StackClient, validation};
+use crate::{aws, error::Failure};
+
+/// Our change sets' names begin with this; only such are ever removed.
+const PREFIX: &str = "deployer-";
+
+/// What the stack shall become.
+#[derive(Clone, Copy, Debug)]
+pub struct Wanted<'a> {
+    /// The template's text; `CloudFormation` takes up to 51,200 bytes.
+    pub template: &'a str,
+    /// Every parameter of the template.
+    pub parameters: &'a BTreeMap<String, String>,
+    /// Tags of the stack, which its resources inherit.
+    pub tags: &'a BTreeMap<String, String>,
+}
+
+/// A change set that can be executed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ChangeSet {
+    /// Its name: known before it exists, so that it can be removed even when creating it was interrupted.
+    pub name: String,
+    /// Its id (ARN), once it exists.
+    pub id: String,
+    /// Id (ARN) of the stack.
+    pub stack_id: String,
+    /// What it would do.
+    pub changes: Vec<ChangeLine>,
+}
+
+/// What came of planning.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Planned {
+    /// The stack is already what we want.
+    NoChanges,
+    /// It is not, and this would make it so.
+    Changes(ChangeSet),
+}
+
+/// One resource that a change set touches.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ChangeLine {
+    mark: char,
+    logical_id: String,
+    resource_type: String,
+}
+
+impl fmt::Display for ChangeLine {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "{} {:<28} {}", self.mark, self.logical_id, self.resource_type)
+    }
+}
+
+impl ChangeLine {
+    fn from_sdk(change: &SdkChange) -> Option<Self> {
+        let resource = change.resource_change()?;
+        let mark = match (resource.action()?, resource.replacement()) {
+            (ChangeAction::Add | ChangeAction::Import, _) => '+',
+            (ChangeAction::Remove, _) => '-',
+            // "Conditional" is decided only while it runs: show the worse of the two.
+            (ChangeAction::Modify, Some(Replacement::True | Replacement::Conditional)) => '±',
+            _ => '~',
+        };
+        Some(Self {
+            mark,
+            logical_id: resource.logical_resource_id().unwrap_or_default().to_owned(),
+            resource_type: resource.resource_type().unwrap_or_default().to_owned(),
+        })
+    }
+}
+
+impl Wanted<'_> {
+    /// `deployer-<8 hex of what is wanted>-<seconds since 1970>`.
+    #[must_use]
+    pub fn change_set_name(&self) -> String {
+        let mut hash = Sha256::new();
+        hash.update(self.template);
+        for (key, value) in self.parameters.iter().chain(self.tags) {
+            // Length-free concatenation would let two different maps hash alike; a separator that no value can hold will do.
+            hash.update(format!("\0{key}\0{value}"));
+        }
+        let digest = crate::cluster::caller::hex(&hash.finalize()[..4]);
+        let seconds = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_secs());
+        format!("{PREFIX}{digest}-{seconds}")
+    }
+
+    /// The least that `CloudFormation` wants acknowledged for this template.
+    fn capabilities(&self) -> Vec<Capability> {
+        if !self.template.contains("AWS::IAM::") {
+            Vec::new()
+        } else if names_an_iam_resource(self.template) {
+            vec![Capability::CapabilityNamedIam]
+        } else {
+            vec![Capability::CapabilityIam]
+        }
+    }
+
+    fn parameters(&self) -> Vec<Parameter> {
+        let parameter =
+            |(key, value): (&String, &String)| Parameter::builder().parameter_key(key).parameter_value(value).build();
+        self.parameters.iter().map(parameter).collect()
+    }
+
+    fn tags(&self) -> Vec<Tag> {
+        self.tags.iter().map(|(key, value)| Tag::builder().key(key).value(value).build()).collect()
+    }
+}
+
+/// Whether an IAM resource is given a fixed name. Read line by line: our templates are YAML with `Type` first, and
+/// `RoleName` of an `AWS::IAM::RolePolicy` only refers to a role.
+fn names_an_iam_resource(template: &str) -> bool {
+    const NAMING: &[(&str, &str)] = &[
+        ("AWS::IAM::Role", "RoleName:"),
+        ("AWS::IAM::User", "UserName:"),
+        ("AWS::IAM::Group", "GroupName:"),
+        ("AWS::IAM::ManagedPolicy", "ManagedPolicyName:"),
+        ("AWS::IAM::InstanceProfile", "InstanceProfileName:"),
+    ];
+    let mut current = "";
+    template.lines().map(str::trim).any(|line| {
+        if let Some(kind) = line.strip_prefix("Type:") {
+            current = kind.trim();
+        }
+        NAMING.iter().any(|(kind, property)| *kind == current && line.starts_with(property))
+    })
+}
+
+impl StackClient {
+    /// Make the change set `name` and wait until `CloudFormation` has worked out what it would do.
+    ///
+    /// # Errors
+    /// When `CloudFormation` refuses it or it fails; it is removed again then.
+    pub async fn plan(&self, name: &str, kind: ChangeSetType, wanted: &Wanted<'_>) -> Result<Planned, Failure> {
+        let created = self
+            .client
+            .create_change_set()
+            .stack_name(&self.name)
+            .change_set_name(name)
+            .client_token(name)
+            .change_set_type(kind)
+            .template_body(wanted.template)
+            .set_parameters(Some(wanted.parameters()))
+            .set_tags(Some(wanted.tags()))
+            .set_capabilities(Some(wanted.capabilities()))
+            .send()
+            .await
+            .map_err(|error| {
+                aws::failure(&format!("no change set could be made for the stack {}", self.name), &error)
+            })?;
+        let stack_id = created.stack_id().unwrap_or(&self.name).to_owned();
+        let id = created.id().unwrap_or(name).to_owned();
+        let described = self.settled_change_set(&id, &stack_id).await?;
+        if described.status() == Some(&ChangeSetStatus::CreateComplete) {
+            let changes = self.all_changes(&id, &stack_id, described).await?;
+            return Ok(Planned::Changes(ChangeSet { name: name.to_owned(), id, stack_id, changes }));
+        }
+        let reason = described.status_reason().unwrap_or("no reason was given").to_owned();
+        if says_no_changes(&reason) {
+            return Ok(Planned::NoChanges);
+        }
+        let details =
+            validation::failed_events(&self.client, validation::Of::ChangeSet { id: &id, stack_id: &stack_id }).await;
+        Err(refused(&self.name, &reason, &details))
+    }
+
+    /// Poll until the change set is neither pending nor in progress.
+    async fn settled_change_set(&self, id: &str, stack_id: &str) -> Result<DescribeChangeSetOutput, Failure> {
+        let (mut look, mut failures) = (0, 0);
+        loop {
+            let answer = self.client.describe_change_set().change_set_name(id).stack_name(stack_id).send().await;
+            match answer {
+                Ok(described) => match described.status() {
+                    Some(ChangeSetStatus::CreatePending | ChangeSetStatus::CreateInProgress) => failures = 0,
+                    _ => return Ok(described),
+                },
+                Err(error) => {
+                    failures += 1;
+                    if failures >= Pace::LOST_AFTER {
+                        return Err(aws::failure(&format!("the change set {id} could not be read"), &error));
+                    }
+                }
+            }
+            tokio::time::sleep(self.pace.pause(look)).await;
+            look += 1;
+        }
+    }
+
+    /// The first page is known; the others follow by token.
+    async fn all_changes(
+        &self,
+        id: &str,
+        stack_id: &str,
+        first: DescribeChangeSetOutput,
+    ) -> Result<Vec<ChangeLine>, Failure> {
+        let mut page = first;
+        let mut lines = Vec::new();
+        loop {
+            lines.extend(page.changes().iter().filter_map(ChangeLine::from_sdk));
+            let Some(token) = page.next_token().map(str::to_owned) else { return Ok(lines) };
+            page = self
+                .client
+                .describe_change_set()
+                .change_set_name(id)
+                .stack_name(stack_id)
+                .next_token(token)
+                .send()
+                .await
+                .map_err(|error| aws::failure(&format!("the change set {id} could not be read"), &error))?;
+        }
+    }
+
+    /// Start what was planned. `token` comes back on every event of it.
+    ///
+    /// # Errors
+    /// When `CloudFormation` refuses, for instance because somebody else changed the stack meanwhile.
+    pub async fn execute(&self, change_set: &ChangeSet, token: &str) -> Result<(), Failure> {
+        let sent = self
+            .client
+            .execute_change_set()
+            .change_set_name(&change_set.id)
+            .stack_name(&change_set.stack_id)
+            .client_request_token(token)
+            .send()
+            .await;
+        let Err(error) = sent else { return Ok(()) };
+        let outdated = matches!(aws::code(&error), Some("InvalidChangeSetStatus" | "InvalidChangeSetStatusException"));
+        let failure = aws::failure(&format!("the change set of the stack {} was not executed", self.name), &error);
+        Err(if outdated {
+            failure.with_hint("Somebody else changed the stack meanwhile. Run the command again to plan afresh.")
+        } else {
+            failure
+        })
+    }
+
+    /// Remove the change set `name` and, where `shell_is_ours`, the stack's empty shell. Failing to is not worth a failure.
+    pub async fn discard(&self, name: &str, shell_is_ours: bool) {
+        let _ = self.client.delete_change_set().change_set_name(name).stack_name(&self.name).send().await;
+        if shell_is_ours && self.is_bare_shell().await {
+            let _ = self.client.delete_stack().stack_name(&self.name).send().await;
+        }
+    }
+
+    /// A shell on which nobody else has planned anything.
+    async fn is_bare_shell(&self) -> bool {
+        let described = self.describe().await;
+        let shell = matches!(&described, Ok(Some(stack)) if stack.status == StackStatus::ReviewInProgress);
+        shell && self.change_sets(&self.name).await.is_some_and(|names| names.is_empty())
+    }
+
+    /// Remove what earlier, interrupted runs of ours left behind.
+    pub async fn discard_stale(&self) {
+        let names = self.change_sets(&self.name).await.unwrap_or_default();
+        for name in names.iter().filter(|name| name.starts_with(PREFIX)) {
+            let _ = self.client.delete_change_set().change_set_name(name).stack_name(&self.name).send().await;
+        }
+    }
+
+    /// Names of the change sets that wait on the stack; `None` when they cannot be listed.
+    async fn change_sets(&self, stack: &str) -> Option<Vec<String>> {
+        let mut names = Vec::new();
+        let mut token = None;
+        loop {
+            let page = self.client.list_change_sets().stack_name(stack).set_next_token(token).send().await.ok()?;
+            let waiting = page
+                .summaries()
+                .iter()
+                .filter(|summary| summary.execution_status() != Some(&ExecutionStatus::ExecuteInProgress));
+            names.extend(waiting.filter_map(|summary| summary.change_set_name().map(str::to_owned)));
+            token = page.next_token().map(str::to_owned);
+            if token.is_none() {
+                return Some(names);
+            }
+        }
+    }
+}
+
+/// "Nothing to do" arrives as a failure. Its `Changes` are no guide: a change of outputs alone has none either.
+fn says_no_changes(reason: &str) -> bool {
+    ["The submitted information didn't contain changes.", "No updates are to be performed."]
+        .iter()
+        .any(|prefix| reason.starts_with(prefix))
+}
+
+fn refused(stack: &str, reason: &str, details: &[String]) -> Failure {
+    let failure = Failure::new(format!("CloudFormation refused the change of the stack {stack}: {reason}"));
+    let failure = if details.is_empty() { failure } else { failure.with_cause(details.join("; ")) };
+    match super::cause::hint(reason) {
+        Some(hint) => failure.with_hint(hint),
+        None => failure,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_named_iam_resource_needs_the_wider_capability() {
+        let (parameters, tags) = (BTreeMap::new(), BTreeMap::new());
+        let cases = [
+            ("no IAM at all", "Type: AWS::S3::Bucket", vec![]),
+            ("an unnamed role", "Type: AWS::IAM::Role\nProperties:\n  Path: /", vec![Capability::CapabilityIam]),
+            (
+                "a policy that refers to a role",
+                "Type: AWS::IAM::RolePolicy\n  RoleName: {Ref: Role}",
+                vec![Capability::CapabilityIam],
+            ),
+            (
+                "a named role",
+                "  Type: AWS::IAM::Role\n  Properties:\n    RoleName: admin",
+                vec![Capability::CapabilityNamedIam],
+            ),
+        ];
+        for (name, template, expected) in cases {
+            let wanted = Wanted { template, parameters: &parameters, tags: &tags };
+            assert_eq!(wanted.capabilities(), expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn the_name_follows_what_is_wanted() {
+        let (parameters, tags) = (BTreeMap::new(), BTreeMap::new());
+        let other = BTreeMap::from([("LogLevel".to_owned(), "debug".to_owned())]);
+        let name = |parameters| Wanted { template: "T", parameters, tags: &tags }.change_set_name()[..17].to_owned();
+        assert_eq!(name(&parameters), name(&parameters));
+        assert_ne!(name(&parameters), name(&other));
+        assert!(name(&other).starts_with(PREFIX));
+    }
+
+    #[test]
+    fn no_changes_is_told_from_a_failure_by_its_beginning() {
+        assert!(says_no_changes(
+            "The submitted information didn't contain changes. Submit different information to create a change set."
+        ));
+        assert!(says_no_changes("No updates are to be performed."));
+        assert!(!says_no_changes("Template error: No updates are to be performed."));
+    }
+}

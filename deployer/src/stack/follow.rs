@@ -1,0 +1,180 @@
+//! Follow an operation of the stack until it is at rest: one line per event, and its root cause if it failed.
+//!
+//! Following never changes anything, so it can be given up at any time; the operation goes on in AWS.
+
+use aws_sdk_cloudformation::types::StackStatus;
+
+use super::{
+    Pace, Stack, StackClient,
+    cause::{self, Cause},
+    events::{Event, Watcher},
+    status::{self, Operation, Progress},
+    validation,
+};
+use crate::{
+    aws,
+    console::Console,
+    error::Failure,
+    interrupt::{Interrupt, interrupted},
+};
+
+/// Looks at rest that are believed without having seen the operation move: right after it was started, `CloudFormation`
+/// may still show the state before it; an operation that changes only outputs may never be seen moving.
+const STILL_AFTER: usize = 10;
+
+/// What is followed.
+#[derive(Debug)]
+pub(super) struct Followed {
+    pub(super) stack_id: String,
+    pub(super) operation: Operation,
+    pub(super) watcher: Watcher,
+}
+
+/// How it ended.
+#[derive(Debug)]
+pub(super) struct Ended {
+    /// `None` when the stack is gone.
+    pub(super) stack: Option<Stack>,
+    pub(super) progress: Progress,
+    pub(super) events: Vec<Event>,
+}
+
+impl StackClient {
+    /// Begin to watch the events of `stack_id`, before the operation is started.
+    pub(super) async fn watcher(&self, stack_id: &str, token: Option<&str>) -> Result<Watcher, Failure> {
+        Watcher::start(&self.client, stack_id, token)
+            .await
+            .map_err(|error| aws::failure(&format!("the events of the stack {} could not be read", self.name), &error))
+    }
+
+    /// Show events until the operation is at rest.
+    ///
+    /// # Errors
+    /// When we are asked to stop, or when AWS does not answer several times in a row. The operation goes on either way.
+    pub(super) async fn follow(
+        &self,
+        mut followed: Followed,
+        console: &mut Console,
+        interrupt: &Interrupt,
+    ) -> Result<Ended, Failure> {
+        let mut events: Vec<Event> = Vec::new();
+        let mut moved = followed.operation == Operation::Other;
+        let (mut look, mut still, mut failures) = (0, 0, 0);
+        loop {
+            match self.look(&mut followed, &mut events, console).await {
+                Ok(stack) => {
+                    failures = 0;
+                    moved |= events.iter().any(|event| event.is_about_stack(&followed.stack_id));
+                    let progress = standing(stack.as_ref(), followed.operation, &mut moved);
+                    still += usize::from(!moved);
+                    if progress != Progress::Running && (moved || still > STILL_AFTER) {
+                        // Events may come a moment after the status; what this last look misses is not worth a failure.
+                        let _ = self.show_events(&mut followed, &mut events, console).await;
+                        return Ok(Ended { stack, progress, events });
+                    }
+                    if !moved && still > STILL_AFTER * 3 {
+                        return Err(self.lost("it was started, but the stack does not move"));
+                    }
+                }
+                Err(cause) => {
+                    failures += 1;
+                    if failures >= Pace::LOST_AFTER {
+                        return Err(self.lost("AWS does not answer").with_cause(cause));
+                    }
+                }
+            }
+            if interrupt.unless_asked(tokio::time::sleep(self.pace.pause(look))).await.is_none() {
+                return Err(self.detached());
+            }
+            look += 1;
+        }
+    }
+
+    /// One look: new events, then the state. The error is text, for it is only told after several in a row.
+    async fn look(
+        &self,
+        followed: &mut Followed,
+        events: &mut Vec<Event>,
+        console: &mut Console,
+    ) -> Result<Option<Stack>, String> {
+        let shown = self.show_events(followed, events, console).await;
+        let stack = self.look_up(&followed.stack_id).await.map_err(|error| aws::describe(&error))?;
+        // A stack that is gone by id has no events any more either; that is an answer, not a failure.
+        if stack.is_some() { shown.map(|()| stack) } else { Ok(stack) }
+    }
+
+    async fn show_events(
+        &self,
+        followed: &mut Followed,
+        events: &mut Vec<Event>,
+        console: &mut Console,
+    ) -> Result<(), String> {
+        let fresh = followed.watcher.poll(&self.client).await.map_err(|error| aws::describe(&error))?;
+        events.extend(fresh.iter().cloned());
+        // Relative to the first event: this machine's clock may be wrong.
+        let since = events.first().map_or(0, |event| event.millis);
+        for event in &fresh {
+            console.say(&event.line(since));
+        }
+        Ok(())
+    }
+
+    fn lost(&self, why: &str) -> Failure {
+        Failure::new(format!("lost sight of the stack {}: {why}", self.name))
+            .with_hint("Whatever was started goes on in AWS. Run the same command again: it waits for it and goes on.")
+    }
+
+    fn detached(&self) -> Failure {
+        interrupted(format!("stopped watching the stack {}; its operation goes on in AWS", self.name))
+            .with_hint("Run the same command again: it waits for the operation and goes on from there.")
+    }
+
+    /// The failure of an operation, its root cause in the sentence itself.
+    pub(super) async fn failed(&self, what: &str, ended: &Ended) -> Failure {
+        let status = ended.stack.as_ref().map_or("gone", |stack| stack.status.as_str());
+        let causes = cause::root_causes(&ended.events);
+        let Some((root, others)) = causes.split_first() else {
+            return Failure::new(format!("the stack {} could not be {what}: it is {status}", self.name))
+                .with_cause(self.reason_without_events(ended).await);
+        };
+        let failure = Failure::new(format!("the stack {} could not be {what}: {}", self.name, root.sentence()));
+        let failure = match others {
+            [] => failure.with_cause(format!("the stack is {status} now")),
+            others => {
+                let others: Vec<String> = others.iter().map(Cause::sentence).collect();
+                failure.with_cause(format!("the stack is {status} now; also failed: {}", others.join("; ")))
+            }
+        };
+        match root.hint() {
+            Some(hint) => failure.with_hint(hint),
+            None => failure,
+        }
+    }
+
+    /// Events come late now and then: ask the other API, then take what the stack itself says.
+    async fn reason_without_events(&self, ended: &Ended) -> String {
+        let Some(stack) = &ended.stack else { return "the stack does not exist any more".to_owned() };
+        let lines = validation::failed_events(&self.client, validation::Of::Stack(&stack.id)).await;
+        if lines.is_empty() {
+            stack.reason.clone().unwrap_or_else(|| "CloudFormation gives no reason".to_owned())
+        } else {
+            lines.join("; ")
+        }
+    }
+}
+
+/// Where the operation stands, and whether it has been seen to move.
+fn standing(stack: Option<&Stack>, operation: Operation, moved: &mut bool) -> Progress {
+    let Some(stack) = stack else {
+        *moved = true;
+        return match operation {
+            Operation::Delete | Operation::Other => Progress::Succeeded,
+            // It vanished under us.
+            Operation::Create | Operation::Update => Progress::Failed,
+        };
+    };
+    let shell = stack.status == StackStatus::ReviewInProgress;
+    let progress = status::progress(&stack.status, operation);
+    *moved |= progress == Progress::Running && !shell;
+    progress
+}

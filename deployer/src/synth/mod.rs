@@ -1,0 +1,104 @@
+//! Settings into text: the stack template, the bootstrap template, the webhook manifest. Pure, offline, byte-stable.
+
+mod check;
+mod engine;
+mod webhook;
+
+use std::collections::BTreeMap;
+
+use tera::Context;
+
+pub use self::webhook::{WebhookManifest, webhook_manifest};
+use crate::{
+    error::Failure,
+    settings::{Architecture, Settings, Word},
+};
+
+/// Namespace of the webhook's metrics in `CloudWatch`.
+pub const METRIC_NAMESPACE: &str = "EcrComplianceWebhook";
+
+/// Output that holds the API's endpoint, `https://<id>.execute-api.<region>.<suffix>`, no slash at the end.
+pub const OUTPUT_API_ENDPOINT: &str = "ApiEndpoint";
+/// Output that holds the API's id.
+pub const OUTPUT_API_ID: &str = "ApiId";
+/// Output that holds the function's name.
+pub const OUTPUT_FUNCTION_NAME: &str = "FunctionName";
+/// Output that holds the name of the function's log group.
+pub const OUTPUT_FUNCTION_LOG_GROUP: &str = "FunctionLogGroup";
+/// Output that holds the name of the API's log group.
+pub const OUTPUT_API_LOG_GROUP: &str = "ApiLogGroup";
+/// Output that holds [`METRIC_NAMESPACE`].
+pub const OUTPUT_METRIC_NAMESPACE: &str = "MetricNamespace";
+/// Output of the bootstrap stack that holds the bucket's name.
+pub const OUTPUT_BUCKET_NAME: &str = "BucketName";
+
+/// Where the zip lies.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ArtifactLocation {
+    /// Name of the bucket, in the region of the stack.
+    pub bucket: String,
+    /// Key of the zip.
+    pub key: String,
+}
+
+/// The stack, as `CloudFormation` YAML with its comments.
+///
+/// # Errors
+/// When a template is broken: syntax, a variable that does not exist, a key that stands twice, a reference without target.
+pub fn stack_template(
+    settings: &Settings,
+    artifact: &ArtifactLocation,
+    architecture: Architecture,
+) -> Result<String, Failure> {
+    let context = stack_context(settings, artifact, architecture);
+    cloudformation(engine::EMBEDDED, "stack.yaml.tera", &context)
+}
+
+/// The stack that holds the artefact's bucket, as `CloudFormation` YAML with its comments.
+///
+/// # Errors
+/// As for [`stack_template`].
+pub fn bootstrap_template(_settings: &Settings) -> Result<String, Failure> {
+    cloudformation(engine::EMBEDDED, "bootstrap.yaml.tera", &Context::new())
+}
+
+/// Every Parameter of the stack with its value: always passed explicitly, so none is ever left at an older deploy's.
+/// `caller_digests` is `cluster=sha256`, comma-separated.
+#[must_use]
+pub fn parameters(settings: &Settings, caller_digests: &str) -> BTreeMap<String, String> {
+    [
+        ("RegistryId", settings.registry_ids.join(",")),
+        ("RegistryRegion", settings.registry_regions.join(",")),
+        ("IgnoredNamespaces", settings.ignored_namespaces.join(",")),
+        ("LogLevel", settings.log_level.word().to_owned()),
+        ("CallerDigests", caller_digests.to_owned()),
+    ]
+    .into_iter()
+    .map(|(name, value)| (name.to_owned(), value))
+    .collect()
+}
+
+fn stack_context(settings: &Settings, artifact: &ArtifactLocation, architecture: Architecture) -> Context {
+    let mut context = Context::new();
+    context.insert("registry_ids", &settings.registry_ids.join(","));
+    context.insert("registry_regions", &settings.registry_regions.join(","));
+    context.insert("ignored_namespaces", &settings.ignored_namespaces.join(","));
+    context.insert("log_level", settings.log_level.word());
+    context.insert("log_retention_days", &settings.log_retention_days);
+    context.insert("memory_mib", &settings.memory_mib);
+    context.insert("architecture", architecture.word());
+    context.insert("artifact_bucket", &artifact.bucket);
+    context.insert("artifact_key", &artifact.key);
+    context.insert("permissions_boundary", &settings.permissions_boundary);
+    context.insert("metric_namespace", METRIC_NAMESPACE);
+    context
+}
+
+fn cloudformation(templates: &[(&str, &str)], name: &str, context: &Context) -> Result<String, Failure> {
+    let text = engine::render(templates, name, context)?;
+    check::cloudformation(name, &text)?;
+    Ok(text)
+}
+
+#[cfg(test)]
+mod tests;

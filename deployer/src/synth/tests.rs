@@ -1,0 +1,195 @@
+//! The rendered stack against golden files and against what must hold of it
+//! (how to update those: `golden.rs`).
+
+use std::{collections::BTreeSet, path::Path};
+
+use serde_json::Value;
+
+use super::*;
+use crate::golden;
+
+fn location() -> ArtifactLocation {
+    ArtifactLocation { bucket: "artefacts".to_owned(), key: "stack/lambda/0123.zip".to_owned() }
+}
+
+fn rendered(settings: &Settings) -> String {
+    stack_template(settings, &location(), Architecture::Arm64).unwrap()
+}
+
+fn document(settings: &Settings) -> Value {
+    serde_saphyr::from_str(&rendered(settings)).unwrap()
+}
+
+/// An owner who uses everything, in one partition.
+fn everything(partition: &str, region: &str) -> Settings {
+    Settings {
+        region: Some(region.to_owned()),
+        registry_ids: vec!["111122223333".to_owned(), "444455556666".to_owned()],
+        registry_regions: vec![region.to_owned()],
+        ignored_namespaces: vec!["kube-system".to_owned(), "monitoring".to_owned()],
+        log_retention_days: 30,
+        memory_mib: 512,
+        permissions_boundary: Some(format!("arn:{partition}:iam::111122223333:policy/boundary")),
+        ..Settings::default()
+    }
+}
+
+#[test]
+fn the_stack_with_default_settings_is_the_golden_one() {
+    golden::check("stack", &rendered(&Settings::default()));
+}
+
+#[test]
+fn the_stack_of_each_partition_is_the_golden_one() {
+    for (partition, region) in [("aws", "eu-west-1"), ("aws-cn", "cn-north-1"), ("aws-us-gov", "us-gov-west-1")] {
+        golden::check(&format!("stack_{partition}"), &rendered(&everything(partition, region)));
+    }
+}
+
+#[test]
+fn the_bootstrap_stack_is_the_golden_one() {
+    golden::check("bootstrap", &bootstrap_template(&Settings::default()).unwrap());
+}
+
+#[test]
+fn the_same_settings_give_the_same_bytes() {
+    let settings = everything("aws", "eu-west-1");
+    assert_eq!(rendered(&settings), rendered(&settings));
+}
+
+#[test]
+fn no_template_names_a_partition() {
+    let texts = [rendered(&Settings::default()), bootstrap_template(&Settings::default()).unwrap()];
+    for text in texts {
+        assert!(!text.contains("arn:aws"), "an ARN must begin with arn:${{AWS::Partition}}");
+        assert!(!text.contains("amazonaws.com."), "a suffix must not be spelt out");
+    }
+}
+
+#[test]
+fn every_parameter_is_passed_and_only_the_callers_have_no_default() {
+    let document = document(&Settings::default());
+    let declared = document["Parameters"].as_object().unwrap();
+    let passed = parameters(&Settings::default(), "staging=00");
+    assert_eq!(declared.keys().collect::<BTreeSet<_>>(), passed.keys().collect::<BTreeSet<_>>());
+    for (name, parameter) in declared {
+        match parameter.get("Default") {
+            None => assert_eq!(name, "CallerDigests"),
+            Some(default) => assert_eq!(default, &passed[name], "{name}"),
+        }
+    }
+}
+
+#[test]
+fn the_defaults_are_the_owners_values() {
+    let document = document(&everything("aws", "eu-west-1"));
+    assert_eq!(document["Parameters"]["RegistryId"]["Default"], "111122223333,444455556666");
+    assert_eq!(document["Parameters"]["RegistryRegion"]["Default"], "eu-west-1");
+}
+
+#[test]
+fn the_outputs_are_the_ones_the_deployer_reads() {
+    let document = document(&Settings::default());
+    let outputs: BTreeSet<&str> = document["Outputs"].as_object().unwrap().keys().map(String::as_str).collect();
+    let read = [
+        OUTPUT_API_ENDPOINT,
+        OUTPUT_API_ID,
+        OUTPUT_API_LOG_GROUP,
+        OUTPUT_FUNCTION_LOG_GROUP,
+        OUTPUT_FUNCTION_NAME,
+        OUTPUT_METRIC_NAMESPACE,
+    ];
+    assert_eq!(outputs, BTreeSet::from(read));
+    let bootstrap: Value = serde_saphyr::from_str(&bootstrap_template(&Settings::default()).unwrap()).unwrap();
+    assert!(bootstrap["Outputs"].get(OUTPUT_BUCKET_NAME).is_some());
+}
+
+#[test]
+fn the_access_log_is_json_and_never_holds_the_path() {
+    let document = document(&Settings::default());
+    let format = document["Resources"]["ApiStage"]["Properties"]["AccessLogSettings"]["Format"].as_str().unwrap();
+    let fields: Value = serde_json::from_str(format).unwrap();
+    for (name, value) in fields.as_object().unwrap() {
+        let variable = value.as_str().unwrap();
+        assert!(!variable.to_lowercase().contains("path"), "{name} would log the caller's secret");
+    }
+    assert!(!format.contains('\n'), "one record is one line");
+}
+
+#[test]
+fn each_link_of_the_timeout_chain_waits_longer_than_the_next() {
+    let document = document(&Settings::default());
+    let function = document["Resources"]["Function"]["Properties"]["Timeout"].as_u64().unwrap() * 1000;
+    let integration = document["Resources"]["ApiIntegration"]["Properties"]["TimeoutInMillis"].as_u64().unwrap();
+    let webhook = u64::from(Settings::default().cluster.timeout_seconds) * 1000;
+    assert!(function < integration && integration < webhook, "{function} {integration} {webhook}");
+}
+
+#[test]
+fn a_boundary_is_there_only_when_the_owner_gives_one() {
+    let role = |settings: &Settings| document(settings)["Resources"]["FunctionRole"]["Properties"].clone();
+    assert!(role(&Settings::default()).get("PermissionsBoundary").is_none());
+    let boundary = &role(&everything("aws-cn", "cn-north-1"))["PermissionsBoundary"];
+    assert_eq!(boundary, "arn:aws-cn:iam::111122223333:policy/boundary");
+}
+
+#[test]
+fn a_broken_template_is_refused_before_aws_sees_it() {
+    let context = stack_context(&Settings::default(), &location(), Architecture::Arm64);
+    for (case, old, new) in [
+        ("unknown variable", "<< log_level >>", "<< log_levle >>"),
+        ("dangling Ref", "Ref: Api\n", "Ref: Apis\n"),
+        ("key twice", "  ApiId:\n    Description", "  ApiEndpoint:\n    Description"),
+        ("unknown condition", "  OwnRegionOnly:\n", "  OwnRegion:\n"),
+    ] {
+        let stack = engine::EMBEDDED.iter().find(|(name, _)| *name == "stack.yaml.tera").unwrap().1;
+        assert!(stack.contains(old), "{case}: the template has changed, change this test too");
+        let broken = stack.replace(old, new);
+        let templates: Vec<(&str, &str)> = engine::EMBEDDED
+            .iter()
+            .map(|&(name, text)| (name, if name == "stack.yaml.tera" { broken.as_str() } else { text }))
+            .collect();
+        assert!(cloudformation(&templates, "stack.yaml.tera", &context).is_err(), "{case}");
+    }
+}
+
+/// `client.describe_repositories()` in the code is `ecr:DescribeRepositories` in the role.
+fn ecr_calls(dir: &Path, found: &mut BTreeSet<String>) {
+    for path in std::fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path()) {
+        if path.is_dir() {
+            if path.file_name().is_some_and(|name| name != "tests") {
+                ecr_calls(&path, found);
+            }
+            continue;
+        }
+        let text = std::fs::read_to_string(&path).unwrap();
+        for call in text.split("client.").skip(1) {
+            if let Some((name, _)) = call.split_once("()")
+                && name.chars().all(|c| c.is_ascii_lowercase() || c == '_')
+            {
+                let camel = name.split('_').map(|word| word[..1].to_uppercase() + &word[1..]).collect::<String>();
+                found.insert(format!("ecr:{camel}"));
+            }
+        }
+    }
+}
+
+#[test]
+fn the_role_grants_exactly_the_ecr_actions_that_the_code_calls() {
+    let mut called = BTreeSet::new();
+    ecr_calls(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../compliance/src/ecr"), &mut called);
+    assert!(called.len() > 1, "the code has moved, change this test too: {called:?}");
+
+    let document = document(&Settings::default());
+    let statements = document["Resources"]["FunctionRolePolicy"]["Properties"]["PolicyDocument"]["Statement"].clone();
+    let mut granted = BTreeSet::new();
+    for statement in statements.as_array().unwrap() {
+        match &statement["Action"] {
+            Value::String(action) => granted.extend([action.clone()]),
+            Value::Array(actions) => granted.extend(actions.iter().map(|action| action.as_str().unwrap().to_owned())),
+            other => panic!("{other}"),
+        }
+    }
+    called.extend(["logs:CreateLogStream".to_owned(), "logs:PutLogEvents".to_owned()]);
+    assert_eq!(granted, called);
+}
