@@ -1,0 +1,83 @@
+"""The stack that the checks deploy: all resource types of ours, with a function of a few lines of Python."""
+
+import io
+import sys
+import zipfile
+
+BOOTSTRAP = f"""#!/bin/sh
+exec '{sys.executable}' -B main.py
+"""
+
+# Answers every call with what it was given; says one thing to its log and one to its metrics.
+MAIN = """
+import json, os, subprocess, sys, time, urllib.request
+# Outlives this process, unless whoever ends it ends the whole group.
+none = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+helper = subprocess.Popen(["sleep", "600"], **none)
+api = "http://%s/2018-06-01/runtime/invocation/" % os.environ["AWS_LAMBDA_RUNTIME_API"]
+direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+while True:
+    call = direct.open(api + "next")
+    event = json.load(call)
+    print("called with", event["rawPath"])
+    print(json.dumps({"_aws": {"Timestamp": int(time.time() * 1000), "CloudWatchMetrics": [
+        {"Namespace": "SelfCheck", "Dimensions": [["Cluster"], ["Cluster", "Rule"]],
+         "Metrics": [{"Name": "Deny", "Unit": "Count"}]}]}, "Cluster": "c1", "Rule": "r1", "Deny": 2}))
+    sys.stdout.flush()
+    body = json.dumps({"event": event, "code": CODE, "pid": os.getpid(), "parent": os.getppid(), "helper": helper.pid,
+                       "environment": dict(os.environ)})
+    answer = json.dumps({"statusCode": 200, "headers": {"content-type": "application/json"}, "body": body}).encode()
+    direct.open(api + call.headers["Lambda-Runtime-Aws-Request-Id"] + "/response", answer)
+"""
+
+
+def code(version):
+    """The zip of the function; `version` is what its answers show as `code`."""
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        archive.writestr("bootstrap", BOOTSTRAP)
+        archive.writestr("main.py", f"CODE = {version!r}\n{MAIN}")
+    return packed.getvalue()
+
+
+def template(policy_action="ecr:DescribeRepositories"):
+    """The template as a value; a different action makes a different inline policy."""
+    def statement(action, **rest):
+        return {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": action, **rest}]}
+
+    ref, get = (lambda name: {"Ref": name}), (lambda name, attribute: {"Fn::GetAtt": [name, attribute]})
+    sub = lambda text: {"Fn::Sub": text}
+    types = {
+        "Bucket": ("S3::Bucket", {
+            "LifecycleConfiguration": {"Rules": [{"Status": "Enabled", "ExpirationInDays": 30}]}}),
+        "BucketPolicy": ("S3::BucketPolicy", {"Bucket": ref("Bucket"), "PolicyDocument": statement(
+            "s3:GetObject", Principal="*", Resource=sub("${Bucket.Arn}/*"))}),
+        "Logs": ("Logs::LogGroup", {"LogGroupName": sub("/self-check/${AWS::StackName}"), "RetentionInDays": 30}),
+        "Role": ("IAM::Role", {"AssumeRolePolicyDocument": statement(
+            "sts:AssumeRole", Principal={"Service": "lambda.amazonaws.com"})}),
+        "Policy": ("IAM::RolePolicy", {"RoleName": ref("Role"), "PolicyName": "registry",
+                                       "PolicyDocument": statement(policy_action, Resource="*")}),
+        "Function": ("Lambda::Function", {
+            "Runtime": "provided.al2023", "Handler": "bootstrap", "Architectures": ["x86_64"], "Timeout": 10,
+            "Code": {"S3Bucket": ref("CodeBucket"), "S3Key": ref("CodeKey")}, "Role": get("Role", "Arn"),
+            "LoggingConfig": {"LogFormat": "Text", "LogGroup": ref("Logs")},
+            "Environment": {"Variables": {"OWN_ACCOUNT_ID": ref("AWS::AccountId")}}}),
+        "Api": ("ApiGatewayV2::Api", {"Name": ref("AWS::StackName"), "ProtocolType": "HTTP"}),
+        "Integration": ("ApiGatewayV2::Integration", {
+            "ApiId": ref("Api"), "IntegrationType": "AWS_PROXY", "IntegrationUri": get("Function", "Arn"),
+            "PayloadFormatVersion": "2.0"}),
+        "Route": ("ApiGatewayV2::Route", {"ApiId": ref("Api"), "RouteKey": "POST /v1/{cluster}/{secret}",
+                                          "Target": sub("integrations/${Integration}")}),
+        "Stage": ("ApiGatewayV2::Stage", {"ApiId": ref("Api"), "StageName": "$default", "AutoDeploy": True}),
+        "Permission": ("Lambda::Permission", {
+            "FunctionName": ref("Function"), "Action": "lambda:InvokeFunction", "Principal": "apigateway.amazonaws.com",
+            "SourceArn": sub("arn:${AWS::Partition}:execute-api:${AWS::Region}:${AWS::AccountId}:${Api}/*")}),
+    }
+    resources = {name: {"Type": "AWS::" + kind, "Properties": properties} for name, (kind, properties) in types.items()}
+    resources["Function"]["DependsOn"] = ["Policy"]
+    return {
+        "Parameters": {"CodeBucket": {"Type": "String"}, "CodeKey": {"Type": "String"}},
+        "Resources": resources,
+        "Outputs": {"Endpoint": {"Value": get("Api", "ApiEndpoint")}} | {
+            name: {"Value": ref(name)} for name in ("Role", "Function", "Logs", "Bucket")},
+    }
