@@ -1,6 +1,6 @@
 //! The command line: its grammar, its help, and which file of `commands/` a subcommand means. No command's work happens here.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, time::Duration};
 
 use clap::{Args, Parser, Subcommand};
 
@@ -55,6 +55,9 @@ pub enum Command {
     Destroy(DestroyArgs),
     /// Work with the webhook configuration of the cluster
     Webhook(WebhookArgs),
+    /// Print what the function logged, one JSON object a line
+    #[command(after_help = "Example:\n  deployer logs --follow | jq -c 'select(.allowed == false)'")]
+    Logs(LogsArgs),
 }
 
 /// Options of `deployer synth`.
@@ -108,6 +111,32 @@ pub struct RenderArgs {
     pub out: Option<PathBuf>,
 }
 
+/// Options of `deployer logs`.
+#[derive(Debug, Clone, Args)]
+pub struct LogsArgs {
+    /// Go on with new lines until Ctrl-C
+    #[arg(long, short)]
+    pub follow: bool,
+    /// How far to go back: a number and s, m, h or d
+    #[arg(long, value_name = "DURATION", default_value = "10m", value_parser = duration)]
+    pub since: Duration,
+}
+
+/// `90s`, `10m`, `2h`, `1d`.
+fn duration(text: &str) -> Result<Duration, String> {
+    let wrong = || format!("\"{text}\" is no duration; give a number and s, m, h or d, such as 10m");
+    let (at, unit) = text.char_indices().last().ok_or_else(wrong)?;
+    let seconds: u64 = match unit {
+        's' => 1,
+        'm' => 60,
+        'h' => 60 * 60,
+        'd' => 24 * 60 * 60,
+        _ => return Err(wrong()),
+    };
+    let number: u64 = text[..at].parse().map_err(|_| wrong())?;
+    number.checked_mul(seconds).map(Duration::from_secs).ok_or_else(wrong)
+}
+
 /// Reads the settings and runs the subcommand.
 ///
 /// # Errors
@@ -120,6 +149,7 @@ pub async fn run(cli: Cli, console: &mut Console) -> Result<(), Failure> {
         Command::Deploy(args) => Box::pin(commands::deploy::run(&settings, args, console)).await,
         Command::Destroy(args) => Box::pin(commands::destroy::run(&settings, args, console)).await,
         Command::Webhook(args) => Box::pin(commands::webhook::run(&settings, &args.command, console)).await,
+        Command::Logs(args) => Box::pin(commands::logs::run(&settings, args, console)).await,
     }
 }
 
@@ -137,7 +167,7 @@ mod tests {
 
     #[test]
     fn the_help_of_every_subcommand_is_the_golden_one() {
-        for path in [&[][..], &["synth"], &["deploy"], &["destroy"], &["webhook"], &["webhook", "render"]] {
+        for path in [&[][..], &["synth"], &["deploy"], &["destroy"], &["webhook"], &["webhook", "render"], &["logs"]] {
             let mut command = Cli::command();
             command.build();
             let mut command = &mut command;
@@ -162,7 +192,7 @@ mod tests {
         }
         let mut found = 0;
         walk(&Cli::command(), &mut found);
-        assert_eq!(found, 4, "each subcommand was looked at");
+        assert_eq!(found, 5, "each subcommand was looked at");
     }
 
     #[test]
@@ -170,6 +200,16 @@ mod tests {
         for line in ["deployer --stack-name a synth", "deployer synth --stack-name a"] {
             let cli = Cli::try_parse_from(line.split(' ')).unwrap();
             assert_eq!(cli.global.stack_name.as_deref(), Some("a"), "{line}");
+        }
+    }
+
+    #[test]
+    fn a_duration_is_a_number_and_a_unit() {
+        let cases = [("90s", Some(90)), ("10m", Some(600)), ("2h", Some(7200)), ("1d", Some(86_400)), ("0s", Some(0))];
+        let bad =
+            ["", "m", "10", "10w", "-1m", "1.5h", "10 m", "99999999999999999999d", "600000000000000000d", "1\u{e9}"];
+        for (text, seconds) in cases.into_iter().chain(bad.map(|text| (text, None))) {
+            assert_eq!(duration(text).ok(), seconds.map(Duration::from_secs), "{text:?}");
         }
     }
 }

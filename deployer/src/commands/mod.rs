@@ -2,6 +2,7 @@
 
 pub mod deploy;
 pub mod destroy;
+pub mod logs;
 pub mod register;
 mod site;
 pub mod synth;
