@@ -1,0 +1,82 @@
+# The ways in. Every target sets up what it needs; `make help` lists them. Nothing here knows how a thing is done:
+# that stands in the programs and in tests/.
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+# What is expensive to build lives in a per-user cache, keyed by its sources, so that a second clone starts quickly.
+CACHE := $(or $(ECR_WEBHOOK_CACHE),$(HOME)/.cache/ecr-compliance-webhook)
+export ECR_WEBHOOK_CACHE := $(CACHE)
+export CARGO_TARGET_DIR := $(or $(CARGO_TARGET_DIR),$(CACHE)/target)
+
+# The programs as built from this checkout.
+export DEPLOYER := $(CARGO_TARGET_DIR)/debug/deployer
+# The function in the deployer's own place and with its own flags, so that neither builds again what the other has.
+ARCHITECTURE := $(if $(filter aarch64 arm64,$(shell uname -m)),arm64,x86_64)
+export FUNCTION := $(CARGO_TARGET_DIR)/deployer/$(ARCHITECTURE)/bootstrap
+
+# Tools that setup brought, in front of the user's own.
+CARGO_LAMBDA = $(shell tests/world/aws/install.sh cargo-lambda 2>/dev/null)/bin
+WITH_TOOLS = PATH="$(CARGO_LAMBDA):$$PATH"
+
+ARGS ?=
+
+.PHONY: help setup setup-build setup-world check test build package deploy tail-logs destroy demo demo-stop programs fmt
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: setup-build setup-world ## Install everything the other targets need, into a per-user cache (they call it themselves)
+	@tests/world/aws/install.sh linters >/dev/null
+	@tests/tools/cargo-deny.sh >/dev/null
+
+setup-build:
+	@tests/tools/require.sh cargo python3
+	@tests/world/aws/install.sh cargo-lambda >/dev/null
+
+setup-world: setup-build
+	@tests/world/aws/install.sh emulators >/dev/null
+	@if command -v go >/dev/null || [ -z "$${KUBEBUILDER_ASSETS:-}" ]; then tests/control-plane/build.sh "$(CACHE)/tools" >/dev/null; fi
+
+check: ## Format, lints, documentation, licences and sources: everything that needs no running program
+	@tests/tools/require.sh cargo python3
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets --locked -- -D warnings
+	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked
+	deny=$$(tests/tools/cargo-deny.sh) && PATH="$$deny:$$PATH" cargo deny --offline --log-level error check licenses bans sources
+
+test: setup-world build ## Every test, the end-to-end story on local stand-ins for AWS and Kubernetes included
+	@tests/world/aws/install.sh linters >/dev/null
+	$(WITH_TOOLS) cargo test --workspace --locked
+
+build: setup-build programs ## Build the deployer and the function
+	$(WITH_TOOLS) cargo lambda build --release --locked --compiler cargo --output-format binary --package lambda \
+		--$(subst _,-,$(ARCHITECTURE)) --flatten bootstrap --lambda-dir $(dir $(FUNCTION))
+
+package: setup-build programs ## Write the function's zip and the CloudFormation template to target/package
+	$(WITH_TOOLS) $(DEPLOYER) synth --out target/package $(ARGS)
+
+deploy: setup-build programs ## Deploy to the AWS account and cluster of your environment (asks first); ARGS="--context …"
+	$(WITH_TOOLS) $(DEPLOYER) deploy $(ARGS)
+
+destroy: programs ## Remove the webhook from the cluster, then the stack (asks first)
+	$(DEPLOYER) destroy $(ARGS)
+
+tail-logs: programs ## Follow the function's log
+	$(DEPLOYER) logs --follow $(ARGS)
+
+demo: setup-world programs ## Watch the whole product work on local stand-ins: no AWS account, no cluster; KEEP=1 leaves it running
+	$(WITH_TOOLS) $(CARGO_TARGET_DIR)/debug/demo
+
+demo-stop: programs ## End a demo that KEEP=1 left running
+	$(CARGO_TARGET_DIR)/debug/demo stop
+
+# Always the whole workspace with its tests: any other selection has other features of the same dependencies on, and
+# would build the AWS SDK all over again.
+programs:
+	@tests/tools/require.sh cargo
+	cargo build --workspace --all-targets --locked
+
+fmt: ## Format the code
+	cargo fmt --all

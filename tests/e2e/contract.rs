@@ -1,0 +1,112 @@
+//! Strings that two crates must agree on, since neither imports the other: environment variables, metric names, the
+//! route, rights. And the README's table of rules, which is made from the rules.
+
+use std::collections::BTreeSet;
+
+use deployer::settings::{Architecture, Settings};
+use deployer::synth::{self, ArtifactLocation, METRIC_NAMESPACE};
+use local_world::{counts, root};
+use serde_json::Value;
+
+/// The rendered stack template, as a tree.
+fn stack() -> Value {
+    let location = ArtifactLocation { bucket: "bucket".to_owned(), key: "key.zip".to_owned() };
+    let text =
+        synth::stack_template(&Settings::default(), &location, Architecture::X86_64).expect("the template renders");
+    serde_saphyr::from_str(&text).expect("the template is YAML")
+}
+
+fn set(items: impl IntoIterator<Item = impl Into<String>>) -> BTreeSet<String> {
+    items.into_iter().map(Into::into).collect()
+}
+
+#[test]
+fn the_template_sets_exactly_the_variables_that_the_function_reads() {
+    let stack = stack();
+    let variables = &stack["Resources"]["Function"]["Properties"]["Environment"]["Variables"];
+    let set_by_template = set(variables.as_object().expect("a map of variables").keys().cloned());
+    let mut read = set(lambda::settings::VARIABLES.iter().copied());
+    assert!(read.remove(lambda::settings::AWS_REGION), "Lambda itself sets the region");
+    assert_eq!(set_by_template, read);
+}
+
+#[test]
+fn metrics_have_the_same_namespace_everywhere_and_the_names_that_the_story_reads() {
+    assert_eq!(lambda::metrics::NAMESPACE, METRIC_NAMESPACE);
+    assert_eq!(lambda::metrics::NAMESPACE, counts::NAMESPACE);
+    for name in counts::METRICS {
+        let metric = lambda::metrics::METRICS.iter().find(|metric| metric.name == *name);
+        assert_eq!(metric.map(|m| m.dimensions), Some(&[counts::DIMENSION][..]), "{name}");
+    }
+}
+
+#[test]
+fn the_route_is_the_path_that_the_function_answers_to() {
+    let stack = stack();
+    let routes = stack["Resources"].as_object().expect("a map of resources").values();
+    let keys: Vec<&str> = routes.filter_map(|r| r["Properties"]["RouteKey"].as_str()).collect();
+    assert_eq!(keys, [format!("POST {}{{cluster}}/{{secret}}", lambda::caller::PATH_PREFIX)]);
+}
+
+#[test]
+fn the_role_grants_exactly_the_registry_calls_that_the_code_makes() {
+    let mut granted = BTreeSet::new();
+    let stack = stack();
+    strings(&stack["Resources"], &mut |text| {
+        if let Some(action) = text.strip_prefix("ecr:") {
+            granted.insert(action.to_owned());
+        }
+    });
+    assert_eq!(granted, called(), "left: granted by the template, right: called in compliance/src/ecr");
+}
+
+/// Operations of ECR that the source calls: methods without arguments whose name begins as an operation does.
+fn called() -> BTreeSet<String> {
+    let folder = root::checkout().expect("a checkout").join("compliance/src/ecr");
+    let mut found = BTreeSet::new();
+    for entry in std::fs::read_dir(folder).expect("the folder of the edge to ECR").flatten() {
+        let path = entry.path();
+        if path.is_dir() || path.ends_with("tests.rs") {
+            continue;
+        }
+        let text = std::fs::read_to_string(path).expect("a source file");
+        for piece in text.split('.').skip(1) {
+            let Some((method, _)) = piece.split_once("()") else { continue };
+            let verbs = ["batch_", "describe_", "get_", "list_", "put_"];
+            if verbs.iter().any(|verb| method.starts_with(verb))
+                && method.bytes().all(|b| b.is_ascii_lowercase() || b == b'_')
+            {
+                found.insert(camel(method));
+            }
+        }
+    }
+    found
+}
+
+fn camel(snake: &str) -> String {
+    let word = |word: &str| word[..1].to_uppercase() + &word[1..];
+    snake.split('_').map(word).collect()
+}
+
+/// Calls `visit` with every text in a tree, keys aside.
+fn strings(tree: &Value, visit: &mut dyn FnMut(&str)) {
+    match tree {
+        Value::String(text) => visit(text),
+        Value::Array(items) => items.iter().for_each(|item| strings(item, visit)),
+        Value::Object(map) => map.values().for_each(|item| strings(item, visit)),
+        _ => {}
+    }
+}
+
+#[test]
+fn the_readme_has_the_table_of_rules_that_the_rules_make() {
+    let path = root::checkout().expect("a checkout").join("README.md");
+    let readme = std::fs::read_to_string(path).expect("the README");
+    let (begin, end) = ("<!-- rules:begin -->", "<!-- rules:end -->");
+    let table = readme.split_once(begin).and_then(|(_, rest)| rest.split_once(end)).map(|(table, _)| table.trim());
+    assert_eq!(
+        table,
+        Some(compliance::rules::rules_markdown().trim()),
+        "paste the right side between {begin} and {end}"
+    );
+}

@@ -1,0 +1,11 @@
+//! Every test that needs more than one crate: contracts of strings between them, and the product as a whole on a local
+//! world. Nothing is skipped when something is missing: the test fails and names it.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
+
+mod contract;
+mod journey;
+mod leftovers;
+mod report;
+mod reviews;
+mod updates;

@@ -1,0 +1,132 @@
+//! Runs the real deployer, unmodified, against the local world: a settings file, the world's environment, and nothing
+//! else. It runs under a guard, so that nothing of it, nor of a build it runs, outlives whoever asked for it.
+
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+
+use tokio::process::Command;
+
+use crate::addresses::Addresses;
+use crate::env;
+use crate::trouble::{Context, Result, Trouble};
+
+/// The caller name of the local cluster, and the value of the metrics' dimension.
+pub const CLUSTER: &str = "demo";
+/// The deployer's default stack name, and the name of the webhook configuration.
+pub const STACK: &str = "ecr-compliance-webhook";
+
+/// Where the deployer gets the function from.
+#[derive(Clone, Debug)]
+pub enum Function {
+    /// It builds it from a checkout.
+    Source(PathBuf),
+    /// It was built before.
+    Artifact(PathBuf),
+}
+
+/// The deployer with all it needs to work on one world.
+#[derive(Debug)]
+pub struct Deployer {
+    program: PathBuf,
+    guard: PathBuf,
+    dir: PathBuf,
+    variables: env::Variables,
+    function: Function,
+}
+
+/// How a run ended, and what it said (when it was not shown while it ran).
+#[derive(Debug)]
+pub struct Finished {
+    /// Exit code; 255 when a signal ended it.
+    pub code: i32,
+    /// Standard output, then standard error.
+    pub said: String,
+}
+
+impl Deployer {
+    /// Writes `deployer.toml` into the world's directory. `guard` is the program `world`.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    pub fn new(program: PathBuf, guard: PathBuf, function: Function, world: &Addresses) -> Result<Self> {
+        let path = world.dir.join("deployer.toml");
+        let text = settings(std::env::consts::ARCH);
+        std::fs::write(&path, text).while_doing(|| format!("writing {}", path.display()))?;
+        let mut variables = env::variables(world);
+        variables.push(("TMPDIR", world.dir.join("tmp").display().to_string()));
+        Ok(Self { program, guard, dir: world.dir.clone(), variables, function })
+    }
+
+    /// `deployer deploy --yes`; shown while it runs when `shown`.
+    ///
+    /// # Errors
+    /// It cannot be started.
+    pub async fn deploy(&self, shown: bool) -> Result<Finished> {
+        let (flag, path) = match &self.function {
+            Function::Source(path) => ("--source", path),
+            Function::Artifact(path) => ("--artifact", path),
+        };
+        self.run(&["deploy", "--yes", flag, &path.display().to_string()], shown).await
+    }
+
+    /// `deployer destroy --yes`; shown while it runs when `shown`.
+    ///
+    /// # Errors
+    /// It cannot be started.
+    pub async fn destroy(&self, shown: bool) -> Result<Finished> {
+        self.run(&["destroy", "--yes"], shown).await
+    }
+
+    /// Any run of the deployer, in the world's directory (where its settings are).
+    ///
+    /// # Errors
+    /// It cannot be started.
+    pub async fn run(&self, arguments: &[&str], shown: bool) -> Result<Finished> {
+        let mut command = Command::new(&self.guard);
+        command.args(["guard", "--"]).arg(&self.program).args(arguments).current_dir(&self.dir);
+        // Held by nobody else: however this ends, so does the deployer, and the build that it may be running.
+        command.stdin(Stdio::piped()).process_group(0);
+        env::apply(&mut command, &self.variables);
+        if !shown {
+            command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        }
+        let mut child = command.spawn().while_doing(|| format!("starting {}", self.program.display()))?;
+        // Waiting for the output would close it.
+        let input = child.stdin.take();
+        let output = child.wait_with_output().await.while_doing(|| "waiting for the deployer".to_owned())?;
+        drop(input);
+        let said = [output.stdout, output.stderr].concat();
+        Ok(Finished { code: output.status.code().unwrap_or(255), said: String::from_utf8_lossy(&said).into_owned() })
+    }
+}
+
+impl Finished {
+    /// # Errors
+    /// The run did not end well: with what it said.
+    pub fn well(self, what: &str) -> Result<Self> {
+        match self.code {
+            0 => Ok(self),
+            code => Err(Trouble::new(format!("deployer {what} ended with exit code {code}\n{}", self.said))),
+        }
+    }
+}
+
+/// The settings of the local deployment: the machine's own architecture, since the function runs on it.
+fn settings(machine: &str) -> String {
+    let architecture = if machine == "aarch64" { "arm64" } else { "x86_64" };
+    format!("# Written by the local world.\narchitecture = \"{architecture}\"\n\n[cluster]\nname = \"{CLUSTER}\"\n")
+}
+
+/// What a person's shell needs besides [`env::variables`].
+///
+/// # Errors
+/// The file cannot be written.
+pub fn write_env(path: &Path, world: &Addresses, deployer: &Path, webhook_url: &str) -> Result<()> {
+    let mut variables = env::variables(world);
+    variables.push(("STACK_NAME", STACK.to_owned()));
+    variables.push(("WEBHOOK_URL", webhook_url.to_owned()));
+    variables.push(("DEPLOYER", deployer.display().to_string()));
+    // From any folder: the architecture and the cluster's name are not the defaults here.
+    variables.push(("DEPLOYER_CONFIG", world.dir.join("deployer.toml").display().to_string()));
+    env::write(path, &variables)
+}
