@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// How late a line may become visible and still be shown.
-const REACH_BACK: Duration = Duration::from_secs(60);
+const REACH_BACK: Duration = Duration::from_mins(1);
 /// Between two looks while following; the service allows five a second for the whole account.
 const PAUSE: Duration = Duration::from_secs(2);
 /// So many failed looks in a row are a failure; a single one is not.

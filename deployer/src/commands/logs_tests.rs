@@ -53,7 +53,7 @@ fn script(answers: impl IntoIterator<Item = (u16, Value)>) -> (Tail, Script, Con
         .http_client(http)
         .build();
     let now = UNIX_EPOCH + Duration::from_secs(START);
-    let tail = Tail::new(Client::from_conf(config), "/aws/lambda/app", Duration::from_secs(600), now);
+    let tail = Tail::new(Client::from_conf(config), "/aws/lambda/app", Duration::from_mins(10), now);
     let shown = Shown::default();
     let console = Console::injected(Box::new(shown.clone()), Box::new(std::io::sink()), None, false);
     (tail, script, console, shown)
