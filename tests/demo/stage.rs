@@ -112,12 +112,22 @@ async fn play_in(narrator: &mut Narrator, places: &Places, handed: &mut Option<S
     set_up(narrator, &places.root).await?;
     let world = handed.insert(Supervised::spawn(&program, &places.world)?);
     let addresses = narrator.waiting("Starting etcd, kube-apiserver, MiniStack and moto", world.ready()).await?;
+    let deployer = own_copy(&deployer, &places.world)?;
     tale::tell(
         narrator,
         &tale::Props { root: &places.root, demo: &places.demo, addresses, deployer, guard: program },
         keep,
     )
     .await
+}
+
+/// A world that is left running keeps the deployer it was made with, whatever is built later.
+fn own_copy(program: &Path, world: &Path) -> Result<PathBuf> {
+    let copy = world.join("bin/deployer");
+    std::fs::create_dir_all(world.join("bin"))
+        .and_then(|()| std::fs::copy(program, &copy))
+        .while_doing(|| format!("copying {} to {}", program.display(), copy.display()))?;
+    Ok(copy)
 }
 
 /// Builds and installs what is not there yet; the first time takes minutes.

@@ -4,7 +4,7 @@
 use std::fmt::Write as _;
 use std::io::Write as _;
 use std::os::unix::fs::OpenOptionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::addresses::Addresses;
 use crate::trouble::{Context, Result};
@@ -41,9 +41,16 @@ pub fn variables(world: &Addresses) -> Variables {
         ("SSL_CERT_FILE", bundle.clone()),
         ("CURL_CA_BUNDLE", bundle),
     ];
-    // Behind the user's own programs: a kubectl that is there stays the one that is used.
+    // Behind the user's own programs: a kubectl or cargo-lambda that is there stays the one that is used.
     variables.extend(world.kubectl_dir.iter().map(|dir| (PATH, dir.display().to_string())));
+    variables.extend(folder_of("cargo-lambda").map(|dir| (PATH, dir.display().to_string())));
     variables
+}
+
+/// Where a program of this process's own path is: what `make` put there, a person's shell does not have.
+fn folder_of(program: &str) -> Option<PathBuf> {
+    let path = std::env::var_os(PATH)?;
+    std::env::split_paths(&path).find(|dir| dir.join(program).is_file())
 }
 
 /// Sets them for a child, and unsets what leads elsewhere.
@@ -51,12 +58,15 @@ pub fn apply(command: &mut tokio::process::Command, variables: &Variables) {
     for name in UNSET {
         command.env_remove(name);
     }
+    let mut path = std::env::var(PATH).unwrap_or_default();
     for (name, value) in variables {
-        match (*name, std::env::var(PATH)) {
-            (PATH, Ok(own)) => command.env(PATH, format!("{own}:{value}")),
-            _ => command.env(name, value),
-        };
+        if *name == PATH {
+            path = format!("{path}:{value}");
+        } else {
+            command.env(name, value);
+        }
     }
+    command.env(PATH, path);
     // Cargo, which the deployer runs, has nothing to do with the local world: it keeps the user's own way out.
     let own = std::env::var("CARGO_HTTP_PROXY").or_else(|_| std::env::var("HTTPS_PROXY")).unwrap_or_default();
     command.env("CARGO_HTTP_PROXY", own);

@@ -113,13 +113,23 @@ impl Tail {
     /// The line, if it was not shown before.
     fn fresh<'e>(&mut self, event: &'e FilteredLogEvent) -> Option<&'e str> {
         let timestamp = event.timestamp.unwrap_or(self.newest);
-        let id = event.event_id.clone().unwrap_or_default();
-        if self.shown.insert(id, timestamp).is_some() {
+        if self.shown.insert(identity(event), timestamp).is_some() {
             return None;
         }
         self.newest = self.newest.max(timestamp);
         event.message.as_deref()
     }
+}
+
+/// The service's id of an event. It is an optional member of the answer, and not everything that speaks this API gives
+/// it: then a line is known by where, when and what.
+fn identity(event: &FilteredLogEvent) -> String {
+    let spelled_out = || {
+        let stream = event.log_stream_name.as_deref().unwrap_or_default();
+        let message = event.message.as_deref().unwrap_or_default();
+        format!("{stream} {} {message}", event.timestamp.unwrap_or_default())
+    };
+    event.event_id.clone().unwrap_or_else(spelled_out)
 }
 
 fn milliseconds(duration: Duration) -> i64 {

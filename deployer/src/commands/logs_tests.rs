@@ -100,6 +100,17 @@ async fn late_lines_are_shown_and_none_is_shown_twice() {
 }
 
 #[tokio::test]
+async fn lines_without_an_id_are_told_apart_by_stream_time_and_text() {
+    let event = |second: u64, text: &str| json!({ "logStreamName": "s", "timestamp": (START + second) * 1000, "message": text });
+    let first = json!({ "events": [event(1, "one"), event(1, "two"), event(2, "two")] });
+    let (mut tail, _, mut console, shown) = script([(200, first.clone()), (200, first)]);
+    for _ in 0..2 {
+        tail.show(&mut console).await.unwrap();
+    }
+    assert_eq!(text(&shown), "one\ntwo\ntwo\n");
+}
+
+#[tokio::test]
 async fn an_empty_page_is_not_the_last_one() {
     let pages = [page(&[], Some("more")), page(&[("a", 1, "one")], Some("end")), page(&[("b", 1, "two")], None)];
     let (mut tail, script, mut console, shown) = script(pages.map(|page| (200, page)));
