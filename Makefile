@@ -69,7 +69,8 @@ tail-logs: programs ## Follow the function's log
 demo: setup-world programs ## Watch the whole product work on local stand-ins: no AWS account, no cluster; KEEP=1 leaves it running
 	$(WITH_TOOLS) $(CARGO_TARGET_DIR)/debug/demo
 
-demo-stop: programs ## End a demo that KEEP=1 left running
+demo-stop: ## End a demo that KEEP=1 left running
+	@[ -x $(CARGO_TARGET_DIR)/debug/demo ] || $(MAKE) programs
 	$(CARGO_TARGET_DIR)/debug/demo stop
 
 # Always the whole workspace with its tests: any other selection has other features of the same dependencies on, and

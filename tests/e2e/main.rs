@@ -6,6 +6,7 @@
 mod contract;
 mod journey;
 mod leftovers;
+mod lint;
 mod report;
 mod reviews;
 mod updates;

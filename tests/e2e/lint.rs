@@ -1,0 +1,50 @@
+//! The rendered templates under AWS's own resource schemas, as cfn-lint carries them.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use deployer::settings::{Architecture, Settings};
+use deployer::synth::{self, ArtifactLocation};
+use local_world::root;
+
+/// Commercial (twice), China and GovCloud.
+const REGIONS: [&str; 4] = ["us-east-1", "eu-west-1", "cn-north-1", "us-gov-west-1"];
+
+#[test]
+fn cfn_lint_finds_nothing_in_four_regions_of_three_partitions() {
+    let checkout = root::checkout().expect("the tests run in a checkout");
+    let dir = checkout.join("target/e2e").join(format!("lint-{}", std::process::id()));
+    std::fs::create_dir_all(&dir).expect("the target folder can be written");
+    let output = Command::new(linters(&checkout).join("bin/cfn-lint"))
+        // Informational findings count as well.
+        .args(["--include-checks", "I", "--regions"])
+        .args(REGIONS)
+        .arg("--")
+        .args(templates(&dir))
+        .output()
+        .expect("cfn-lint starts");
+    let said = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success() && said.trim().is_empty(), "{}:\n{said}", output.status);
+    std::fs::remove_dir_all(&dir).expect("it can be removed");
+}
+
+/// The environment of the linters, installed when it is missing.
+fn linters(checkout: &Path) -> PathBuf {
+    let output = Command::new(checkout.join("tests/world/aws/install.sh")).arg("linters").output().expect("it starts");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    PathBuf::from(String::from_utf8_lossy(&output.stdout).trim())
+}
+
+fn templates(dir: &Path) -> Vec<PathBuf> {
+    let settings = Settings::default();
+    let location = ArtifactLocation { bucket: "some-bucket".to_owned(), key: "some/key.zip".to_owned() };
+    let stack = synth::stack_template(&settings, &location, Architecture::Arm64).expect("the stack renders");
+    let bootstrap = synth::bootstrap_template(&settings).expect("the bootstrap stack renders");
+    [("stack.yaml", stack), ("bootstrap.yaml", bootstrap)]
+        .map(|(name, text)| {
+            let path = dir.join(name);
+            std::fs::write(&path, text).expect("it can be written");
+            path
+        })
+        .to_vec()
+}
