@@ -37,7 +37,7 @@ setup-build:
 
 setup-world: setup-build
 	@tests/world/aws/install.sh emulators >/dev/null
-	@if command -v go >/dev/null || [ -z "$${KUBEBUILDER_ASSETS:-}" ]; then tests/control-plane/build.sh "$(CACHE)/tools" >/dev/null; fi
+	@if command -v go >/dev/null || [ -z "$${KUBEBUILDER_ASSETS:-}$${KUBECONFIG:-}" ]; then tests/control-plane/build.sh "$(CACHE)/tools" >/dev/null; fi
 
 check: ## Format, lints, documentation, licences and sources: everything that needs no running program
 	@tests/tools/require.sh cargo python3

@@ -43,8 +43,19 @@ pub struct Addresses {
     pub version: String,
     /// Whether Deployments make Pods; false with bare `KUBEBUILDER_ASSETS` binaries.
     pub controllers: bool,
+    /// Of somebody's own cluster, which the tunnel does not lead: what it has to call instead of the stack's endpoint.
+    pub given_endpoint: Option<GivenEndpoint>,
     /// A folder with a `kubectl`, for users who have none.
     pub kubectl_dir: Option<PathBuf>,
+}
+
+/// How a cluster reaches the front without the tunnel.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct GivenEndpoint {
+    /// `https://127.0.0.1:port` of the front.
+    pub url: String,
+    /// The local authority alone, PEM.
+    pub ca_bundle: PathBuf,
 }
 
 impl Addresses {
@@ -71,9 +82,14 @@ impl Addresses {
     /// The ports that are open while the world runs, as `127.0.0.1:port`.
     #[must_use]
     pub fn ports(&self) -> Vec<String> {
-        let urls = [&self.aws_endpoint, &self.ecr_endpoint, &self.proxy, &self.server];
-        let mut ports: Vec<String> =
-            urls.iter().filter_map(|url| url.split_once("://")).map(|(_, authority)| authority.to_owned()).collect();
+        let ours = [&self.aws_endpoint, &self.ecr_endpoint, &self.proxy];
+        let server = self.given_endpoint.is_none().then_some(&self.server);
+        let mut ports: Vec<String> = ours
+            .into_iter()
+            .chain(server)
+            .filter_map(|url| url.split_once("://"))
+            .map(|(_, authority)| authority.to_owned())
+            .collect();
         ports.push(self.front.clone());
         ports
     }

@@ -8,6 +8,7 @@ use serde::Deserialize;
 use tokio::process::Command;
 
 use crate::aws::clean_environment;
+use crate::kubernetes::Kubernetes;
 use crate::process::Process;
 use crate::trouble::{Context, Result};
 
@@ -44,6 +45,17 @@ pub async fn start(program: &Path, dir: &Path, way: &Way<'_>) -> Result<(Process
     clean_environment(&mut command, dir);
     lead(&mut command, way);
     Process::start("control-plane", command, &dir.join("logs"), PATIENCE).await
+}
+
+/// Looks at somebody's own cluster: nothing is started, and nothing will be stopped.
+///
+/// # Errors
+/// It does not answer.
+pub async fn given(kubeconfig: &Path) -> Result<Ready> {
+    let version = Kubernetes::connect_with(kubeconfig).await?.version().await.map_err(|trouble| {
+        trouble.hint("KUBECONFIG names a cluster that does not answer. Start it, or install Go to have one made.")
+    })?;
+    Ok(Ready { server: format!("the cluster of {}", kubeconfig.display()), version })
 }
 
 /// Sets what the API server's webhook client honours. `localhost` must not be in `NO_PROXY`.

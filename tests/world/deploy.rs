@@ -50,7 +50,7 @@ impl Deployer {
     /// The file cannot be written.
     pub fn new(program: PathBuf, guard: PathBuf, function: Function, world: &Addresses) -> Result<Self> {
         let path = world.dir.join("deployer.toml");
-        let text = settings(std::env::consts::ARCH);
+        let text = settings(std::env::consts::ARCH) + &given(world);
         std::fs::write(&path, text).while_doing(|| format!("writing {}", path.display()))?;
         let mut variables = env::variables(world);
         variables.push(("TMPDIR", world.dir.join("tmp").display().to_string()));
@@ -115,6 +115,12 @@ impl Finished {
 fn settings(machine: &str) -> String {
     let architecture = if machine == "aarch64" { "arm64" } else { "x86_64" };
     format!("# Written by the local world.\narchitecture = \"{architecture}\"\n\n[cluster]\nname = \"{CLUSTER}\"\n")
+}
+
+/// The rest of `[cluster]` for a cluster that the tunnel does not lead.
+fn given(world: &Addresses) -> String {
+    let Some(given) = &world.given_endpoint else { return String::new() };
+    format!("endpoint = \"{}\"\nca_bundle = \"{}\"\n", given.url, given.ca_bundle.display())
 }
 
 /// What a person's shell needs besides [`env::variables`].

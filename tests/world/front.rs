@@ -123,7 +123,12 @@ impl Forward {
         // HTTP/2 carries the host in the URI, HTTP/1.1 in a header.
         let host =
             head.uri.host().map(str::to_owned).or_else(|| Some(head.headers.get(HOST)?.to_str().ok()?.to_owned()));
-        let api = host.as_deref().and_then(|h| self.upstream.api(h)).ok_or(StatusCode::FORBIDDEN)?;
+        let named = host.as_deref().and_then(|h| self.upstream.api(h)).map(str::to_owned);
+        let api = match (named, host.as_deref()) {
+            (Some(api), _) => api,
+            (None, Some(host)) if host.split(':').next() == Some("127.0.0.1") => self.only_api().await?,
+            _ => return Err(StatusCode::FORBIDDEN),
+        };
         let body = Limited::new(body, LARGEST_BODY).collect().await.map_err(|_| StatusCode::PAYLOAD_TOO_LARGE)?;
 
         let path = head.uri.path_and_query().map_or("/", |p| p.as_str());
@@ -141,6 +146,20 @@ impl Forward {
         head.headers.remove(CONNECTION);
         head.headers.remove(TRANSFER_ENCODING);
         Ok(Response::from_parts(head, Full::new(body)))
+    }
+
+    /// The API that a cluster means which calls the front by address and not by name: the one there is.
+    async fn only_api(&self) -> std::result::Result<String, StatusCode> {
+        let uri = format!("http://{}/v2/apis", self.upstream.authority);
+        let request = Request::get(uri).header(HOST, self.upstream.authority.as_str()).body(Full::default());
+        let answer = self.client.request(request.map_err(|_| StatusCode::BAD_REQUEST)?).await;
+        let body = answer.map_err(|error| self.broken(&error))?.into_body().collect().await;
+        let body = body.map_err(|error| self.broken(&error))?.to_bytes();
+        let list: serde_json::Value = serde_json::from_slice(&body).map_err(|error| self.broken(&error))?;
+        match list["items"].as_array().map(Vec::as_slice) {
+            Some([api]) => api["apiId"].as_str().map(str::to_owned).ok_or(StatusCode::BAD_GATEWAY),
+            _ => Err(StatusCode::NOT_FOUND),
+        }
     }
 
     fn broken(&self, error: &dyn std::error::Error) -> StatusCode {

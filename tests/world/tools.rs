@@ -23,9 +23,12 @@ pub enum ControlPlane {
     Built(PathBuf),
     /// A folder with etcd and kube-apiserver: no controllers.
     Assets(PathBuf),
+    /// Somebody's own cluster on this machine, by its kubeconfig.
+    Given(PathBuf),
 }
 
-/// Makes sure that there is a control plane: built with Go, or, without Go, the one `KUBEBUILDER_ASSETS` names.
+/// Makes sure that there is a control plane: built with Go, or, without Go, the one that `KUBEBUILDER_ASSETS` or
+/// `KUBECONFIG` names.
 ///
 /// # Errors
 /// Neither is possible, or the build fails: with what would help.
@@ -34,13 +37,18 @@ pub async fn control_plane(root: &Path, listener: Listener<'_>) -> Result<Contro
         Some(folder) if !has_go() => return Ok(ControlPlane::Assets(folder)),
         _ => {}
     }
+    // Never with Go: a kubeconfig that merely happens to be set must not have a demo played in it.
+    if let Some(kubeconfig) = std::env::var_os("KUBECONFIG").filter(|value| !value.is_empty() && !has_go()) {
+        return Ok(ControlPlane::Given(PathBuf::from(kubeconfig)));
+    }
     let script = root.join("tests/control-plane/build.sh");
     let mut command = Command::new(&script);
     command.arg(cache().join("tools"));
     run(command, "building the control plane", listener).await.map(ControlPlane::Built).map_err(|trouble| {
         trouble.hint(
             "The control plane is built with Go 1.26 or newer (go.dev/doc/install).\n\
-             Without Go, set KUBEBUILDER_ASSETS to a folder that holds the programs etcd and kube-apiserver.",
+             Without Go, set KUBEBUILDER_ASSETS to a folder that holds the programs etcd and kube-apiserver,\n\
+             or KUBECONFIG to a cluster whose API server runs on this machine and may be played with.",
         )
     })
 }

@@ -6,7 +6,7 @@ use std::task::Poll;
 
 use tokio::task::JoinHandle;
 
-use crate::addresses::{ACCOUNT, Addresses, REGION};
+use crate::addresses::{ACCOUNT, Addresses, GivenEndpoint, REGION};
 use crate::log::Log;
 use crate::process::Process;
 use crate::tools::ControlPlane;
@@ -70,12 +70,16 @@ impl World {
             front: front.to_string(),
             ca_bundle,
             server: cluster_ready.server,
-            kubeconfig: dir.join("kubeconfig"),
+            kubeconfig: match &source {
+                ControlPlane::Given(kubeconfig) => kubeconfig.clone(),
+                ControlPlane::Built(_) | ControlPlane::Assets(_) => dir.join("kubeconfig"),
+            },
             version: cluster_ready.version,
-            controllers: matches!(source, ControlPlane::Built(_)),
+            controllers: !matches!(source, ControlPlane::Assets(_)),
+            given_endpoint: matches!(source, ControlPlane::Given(_)).then(|| given_endpoint(dir, front)),
             kubectl_dir: match &source {
                 ControlPlane::Built(program) => Some(cluster::kubectl(program, dir)?),
-                ControlPlane::Assets(_) => None,
+                ControlPlane::Assets(_) | ControlPlane::Given(_) => None,
             },
         };
         addresses.write()?;
@@ -115,6 +119,7 @@ async fn start_cluster(
             Ok((vec![process], ready))
         }
         ControlPlane::Assets(folder) => cluster_assets::start(folder, dir, way).await,
+        ControlPlane::Given(kubeconfig) => Ok((Vec::new(), cluster::given(kubeconfig).await?)),
     }
 }
 
@@ -132,11 +137,20 @@ async fn first_ended(processes: &mut [Process]) -> Trouble {
 
 async fn start_front(dir: &Path, endpoint: &str, log: &Log) -> Result<(PathBuf, std::net::SocketAddr, JoinHandle<()>)> {
     let upstream = front::Upstream::new(endpoint, REGION)?;
-    let identity = tls::identity(&[format!("*.{}", upstream.domain)])?;
+    let identity = tls::identity(&[format!("*.{}", upstream.domain), "127.0.0.1".to_owned()])?;
+    let authority = dir.join(AUTHORITY);
+    std::fs::write(&authority, &identity.authority_pem).while_doing(|| format!("writing {}", authority.display()))?;
     let ca_bundle = dir.join("ca-bundle.pem");
     tls::write_bundle(&ca_bundle, &identity.authority_pem)?;
     let (front, task) = front::start(identity.server, upstream, log.clone()).await?;
     Ok((ca_bundle, front, task))
+}
+
+/// The local authority's certificate, in the world's directory.
+const AUTHORITY: &str = "authority.pem";
+
+fn given_endpoint(dir: &Path, front: std::net::SocketAddr) -> GivenEndpoint {
+    GivenEndpoint { url: format!("https://{front}"), ca_bundle: dir.join(AUTHORITY) }
 }
 
 async fn seed_ecr(endpoint: &str) -> Result<()> {
