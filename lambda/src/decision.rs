@@ -57,7 +57,7 @@ impl Decision {
             denial,
             undecided: verdict.undecided(),
             skipped: verdict.skipped.or_else(|| images.is_empty().then_some("no new image")),
-            findings: verdict.findings,
+            findings: verdict.denials,
             unavailable,
         }
     }

@@ -7,7 +7,7 @@ use std::convert::Infallible;
 use std::time::{Instant, SystemTime};
 
 use compliance::ecr::EcrFacts;
-use compliance::policy::{self, Policy};
+use compliance::policy::{self, Day, Policy};
 use lambda_http::http::header::CONTENT_TYPE;
 use lambda_http::{Body, Request, RequestExt, Response};
 use serde_json::json;
@@ -82,7 +82,7 @@ impl Webhook {
         // Nothing is asked of ECR for a request that brings in no image, or none of an accepted registry.
         let wanted = policy::wanted(&self.policy, &request);
         let facts = self.facts.gather(&wanted).await;
-        let verdict = policy::evaluate(&self.policy, &request, &facts);
+        let verdict = policy::evaluate(&self.policy, &request, &facts, Day::of(SystemTime::now()));
         Decision::judged(&review, &request.images, verdict, record::unavailable(&facts))
     }
 }

@@ -54,6 +54,7 @@ impl World {
             policy: Policy {
                 accepted: vec![Registry::new("111122223333", "eu-west-1").unwrap()],
                 ignored_namespaces: vec!["kube-system".to_owned()],
+                ..Policy::default()
             },
             facts: EcrFacts::new(clients, "111122223333".to_owned(), Duration::from_secs(2)),
             log: lines.log(Level::Debug),

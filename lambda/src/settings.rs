@@ -76,6 +76,7 @@ impl Settings {
         let policy = Policy {
             accepted: registries(&accounts, &regions),
             ignored_namespaces: ignored_namespaces.into_iter().collect(),
+            ..Policy::default()
         };
         match (own_account, own_region, callers) {
             (Some(own_account), Some((own_region, _)), Some(callers)) if errors.0.is_empty() => {

@@ -3,6 +3,7 @@
 //! To add one: a file here, a line in [`RULES`]. The README's table is generated from this slice.
 //! A rule must not do I/O, must not panic, and must say in every finding how to fix it where that is possible.
 
+mod digest_pinned;
 mod registry;
 mod registry_scanning;
 mod scan_on_push;
@@ -10,6 +11,7 @@ mod tag_immutability;
 
 use crate::facts::{RepositoryFacts, RepositoryKey, Unavailable};
 use crate::image::{ImageReference, ParseImageError};
+use crate::policy::{Mode, Options};
 use crate::registry::{Registry, RegistryHost};
 use crate::text::shell;
 use crate::verdict::Finding;
@@ -22,13 +24,25 @@ pub trait Rule: Sync {
     fn summary(&self) -> &'static str;
     /// How to satisfy it: one sentence, for the README's table.
     fn how_to_fix(&self) -> &'static str;
+    /// How seriously it is taken where the owner says nothing.
+    fn default_mode(&self) -> Mode {
+        Mode::Enforce
+    }
+    /// Whether it looks at the repository's facts: if no rule that is on does, ECR is not asked.
+    fn needs_repository(&self) -> bool {
+        true
+    }
     /// Judges one image. Nothing means nothing to object.
     fn check(&self, subject: &Subject<'_>) -> Vec<Finding>;
 }
 
 /// Every rule, in the order in which findings are reported.
-pub static RULES: &[&dyn Rule] =
-    &[&registry::FromAcceptedRegistry, &tag_immutability::TagImmutability, &scan_on_push::ScanOnPush];
+pub static RULES: &[&dyn Rule] = &[
+    &registry::FromAcceptedRegistry,
+    &tag_immutability::TagImmutability,
+    &scan_on_push::ScanOnPush,
+    &digest_pinned::DigestPinned,
+];
 
 /// One image to judge, with everything a rule may look at.
 #[derive(Debug)]
@@ -39,6 +53,8 @@ pub struct Subject<'a> {
     pub image: &'a str,
     /// The accepted registries.
     pub accepted: &'a [Registry],
+    /// Options of single rules.
+    pub options: &'a Options,
     /// What the image turned out to be.
     pub origin: Origin<'a>,
 }
@@ -54,6 +70,11 @@ pub enum Origin<'a> {
         reference: ImageReference,
         /// Its registry.
         host: RegistryHost,
+    },
+    /// From a registry that is trusted without looking.
+    Trusted {
+        /// The image.
+        reference: ImageReference,
     },
     /// From an accepted registry.
     Accepted {
@@ -115,9 +136,10 @@ fn repository_flags(key: &RepositoryKey) -> String {
 /// The README's table of rules.
 #[must_use]
 pub fn rules_markdown() -> String {
-    let mut table = String::from("| rule | what it checks | how to fix |\n|---|---|---|\n");
+    let mut table = String::from("| rule | by default | what it checks | how to fix |\n|---|---|---|---|\n");
     for rule in RULES {
-        for cell in [&format!("`{}`", rule.id()), rule.summary(), rule.how_to_fix()] {
+        let default = format!("`{}`", rule.default_mode().word());
+        for cell in [&format!("`{}`", rule.id()), &default, rule.summary(), rule.how_to_fix()] {
             table.push_str("| ");
             table.push_str(cell);
             table.push(' ');
@@ -148,7 +170,7 @@ mod tests {
     fn the_table_has_one_line_per_rule() {
         let table = rules_markdown();
         assert_eq!(table.lines().count(), RULES.len() + 2);
-        assert!(table.contains("| `scan-on-push` |"), "{table}");
-        assert!(table.lines().all(|line| line.matches('|').count() == 4), "{table}");
+        assert!(table.contains("| `scan-on-push` | `enforce` |"), "{table}");
+        assert!(table.lines().all(|line| line.matches('|').count() == 5), "{table}");
     }
 }

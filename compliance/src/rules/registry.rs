@@ -24,9 +24,13 @@ impl Rule for FromAcceptedRegistry {
         "Push the image to an accepted registry, or pull it through one, and name it by that registry's host."
     }
 
+    fn needs_repository(&self) -> bool {
+        false
+    }
+
     fn check(&self, subject: &Subject<'_>) -> Vec<Finding> {
         match &subject.origin {
-            Origin::Accepted { .. } => Vec::new(),
+            Origin::Accepted { .. } | Origin::Trusted { .. } => Vec::new(),
             Origin::Unparseable(error) => {
                 let message = format!("{error}; what cannot be read is not admitted.");
                 let fix = subject.accepted.first().map(|registry| {

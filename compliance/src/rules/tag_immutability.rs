@@ -1,7 +1,8 @@
 //! Rule `tag-immutability`: the image's tag cannot be moved to another image.
 //!
 //! Judged for *this* tag over all four values of ECR with their exclusion filters, also when a digest is given: the
-//! digest protects this Pod, the setting protects the next one. This file must not ask ECR.
+//! digest protects this Pod, the setting protects the next one. The option `digest_satisfies` lets a digest do. This
+//! file must not ask ECR.
 //!
 //! <https://docs.aws.amazon.com/AmazonECR/latest/userguide/image-tag-mutability.html>
 
@@ -28,6 +29,10 @@ impl Rule for TagImmutability {
 
     fn check(&self, subject: &Subject<'_>) -> Vec<Finding> {
         let Origin::Accepted { reference, key, facts } = &subject.origin else { return Vec::new() };
+        // The owner's choice: no tag decides what runs here, so it does not matter who can move it.
+        if subject.options.digest_satisfies && reference.digest().is_some() {
+            return Vec::new();
+        }
         let repository = match facts {
             RepositoryFacts::NotFound => return vec![subject.not_found(self, key)],
             RepositoryFacts::Unavailable(why) => return vec![subject.unavailable(self, why)],

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{IGNORED_NAMESPACE, Policy, Request, evaluate, wanted};
+use super::{Day, IGNORED_NAMESPACE, Policy, Request, evaluate, wanted};
 use crate::facts::{
     EffectiveScan, Facts, RegistryScanning, Repository, RepositoryFacts, RepositoryKey, ScanFacts, ScanFrequency,
     ScanType, TagMutability, Unavailable,
@@ -11,17 +11,21 @@ use crate::registry::{Partition, Registry};
 use crate::verdict::Verdict;
 use crate::workload::ImageField;
 
-const HOST: &str = "111122223333.dkr.ecr.eu-west-1.amazonaws.com";
+pub(super) const HOST: &str = "111122223333.dkr.ecr.eu-west-1.amazonaws.com";
 const OTHER_ACCOUNT: &str = "999988887777.dkr.ecr.eu-west-1.amazonaws.com";
 const OTHER_REGION: &str = "111122223333.dkr.ecr.us-east-1.amazonaws.com";
-const DIGEST: &str = "sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
+pub(super) const DIGEST: &str = "sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
 
-fn registry() -> Registry {
+pub(super) fn today() -> Day {
+    Day::of(std::time::SystemTime::UNIX_EPOCH)
+}
+
+pub(super) fn registry() -> Registry {
     Registry { partition: Partition::Aws, account: "111122223333".to_owned(), region: "eu-west-1".to_owned() }
 }
 
-fn policy() -> Policy {
-    Policy { accepted: vec![registry()], ignored_namespaces: vec!["kube-system".to_owned()] }
+pub(super) fn policy() -> Policy {
+    Policy { accepted: vec![registry()], ignored_namespaces: vec!["kube-system".to_owned()], ..Policy::default() }
 }
 
 fn repository(mutability: TagMutability, flag: bool, frequency: ScanFrequency, scan_type: ScanType) -> RepositoryFacts {
@@ -36,7 +40,7 @@ fn repository(mutability: TagMutability, flag: bool, frequency: ScanFrequency, s
 }
 
 /// A registry with a repository of each kind.
-fn facts() -> Facts {
+pub(super) fn facts() -> Facts {
     use ScanFrequency::{Manual, ScanOnPush};
     let dev = || vec!["dev-*".to_owned()];
     let throttled = || Unavailable {
@@ -66,19 +70,19 @@ fn facts() -> Facts {
     .collect()
 }
 
-fn request<'a>(namespace: &'a str, images: &[&'a str]) -> Request<'a> {
+pub(super) fn request<'a>(namespace: &'a str, images: &[&'a str]) -> Request<'a> {
     let field =
         |(index, image): (usize, &&'a str)| ImageField { path: format!("spec.containers[{index}].image"), image };
     Request { namespace, images: images.iter().enumerate().map(field).collect() }
 }
 
 fn judge(images: &[&str]) -> Verdict {
-    evaluate(&policy(), &request("default", images), &facts())
+    evaluate(&policy(), &request("default", images), &facts(), today())
 }
 
 fn codes(images: &[&str]) -> Vec<String> {
     let verdict = judge(images);
-    verdict.findings.iter().map(|finding| format!("{}: {}", finding.rule, finding.code)).collect()
+    verdict.denials.iter().map(|finding| format!("{}: {}", finding.rule, finding.code)).collect()
 }
 
 #[test]
@@ -113,9 +117,9 @@ fn facts_are_those_of_the_account_and_region_named_in_the_image() {
     let mut facts = facts();
     facts.insert(RepositoryKey { registry: other, name: "good".to_owned() }, RepositoryFacts::NotFound);
     let image = format!("{OTHER_ACCOUNT}/good:1");
-    let verdict = evaluate(&policy, &request("default", &[&image]), &facts);
-    assert!(verdict.findings.iter().all(|finding| finding.code == "repository-not-found"), "{verdict:?}");
-    assert_eq!(verdict.findings.len(), 2);
+    let verdict = evaluate(&policy, &request("default", &[&image]), &facts, today());
+    assert!(verdict.denials.iter().all(|finding| finding.code == "repository-not-found"), "{verdict:?}");
+    assert_eq!(verdict.denials.len(), 2);
 }
 
 #[test]
@@ -176,8 +180,8 @@ fn every_place_of_a_pod_and_every_change_by_an_update_is_judged() {
         "ephemeralContainers": [{"image": "busybox"}], "volumes": [{"image": {"reference": "busybox"}}, {"image": {}}]}}"#;
     let new: PodView<'_> = serde_json::from_str(new).unwrap();
     let request = Request { namespace: "default", images: new.images_not_in(&old) };
-    let verdict = evaluate(&policy(), &request, &facts());
-    let places: Vec<&str> = verdict.findings.iter().map(|finding| finding.path.as_str()).collect();
+    let verdict = evaluate(&policy(), &request, &facts(), today());
+    let places: Vec<&str> = verdict.denials.iter().map(|finding| finding.path.as_str()).collect();
     let expected = [
         "spec.containers[0].image",
         "spec.initContainers[0].image",
@@ -187,7 +191,7 @@ fn every_place_of_a_pod_and_every_change_by_an_update_is_judged() {
     ];
     assert_eq!(places, expected, "B9");
     let request = Request { namespace: "default", images: old.images_not_in(&old) };
-    assert!(evaluate(&policy(), &request, &facts()).allowed(), "an update that changes no image passes");
+    assert!(evaluate(&policy(), &request, &facts(), today()).allowed(), "an update that changes no image passes");
 }
 
 #[test]
@@ -206,7 +210,7 @@ fn every_class_of_registry_has_a_reason_code_of_its_own_and_the_other_rules_are_
         let verdict = judge(&[image]);
         assert_eq!(codes(&[image]), [format!("registry: {code}")], "{image}");
         assert!(!verdict.undecided() && !verdict.allowed());
-        let finding = &verdict.findings[0];
+        let finding = &verdict.denials[0];
         assert!(finding.message.contains("111122223333 in eu-west-1") || code == "unparseable", "{}", finding.message);
         assert!(finding.fix.as_ref().is_some_and(|fix| fix.contains(HOST)), "{image} says how to fix it");
     }
@@ -220,7 +224,7 @@ fn a_host_in_upper_case_is_the_same_registry() {
 #[test]
 fn the_repositorys_commands_can_be_pasted() {
     let fixes: Vec<String> = judge(&[&format!("{HOST}/both:1"), &format!("{HOST}/missing:1")])
-        .findings
+        .denials
         .into_iter()
         .filter_map(|finding| finding.fix)
         .collect();
@@ -246,7 +250,7 @@ fn what_could_not_be_had_is_not_called_not_compliant() {
     let verdict = judge(&[&format!("{HOST}/throttled:1")]);
     assert!(verdict.undecided() && !verdict.allowed());
     assert_eq!(verdict.reason(), "CouldNotBeChecked");
-    for finding in &verdict.findings {
+    for finding in &verdict.denials {
         assert_eq!(finding.code, "throttled");
         assert!(finding.message.starts_with("could not be checked:"), "{}", finding.message);
         assert!(finding.message.contains("ThrottlingException, request r-1"), "{}", finding.message);
@@ -257,22 +261,22 @@ fn what_could_not_be_had_is_not_called_not_compliant() {
 #[test]
 fn facts_that_nobody_gathered_are_refused_and_not_guessed() {
     let image = format!("{HOST}/good:1");
-    let verdict = evaluate(&policy(), &request("default", &[&image]), &Facts::default());
+    let verdict = evaluate(&policy(), &request("default", &[&image]), &Facts::default(), today());
     assert!(verdict.undecided());
-    assert!(verdict.findings.iter().all(|finding| finding.code == "facts-missing"));
+    assert!(verdict.denials.iter().all(|finding| finding.code == "facts-missing"));
 }
 
 #[test]
 fn mutable_tags_are_found_even_where_scanning_could_not_be_checked() {
     let verdict = judge(&[&format!("{HOST}/half:1")]);
-    let outcome: Vec<(&str, bool)> = verdict.findings.iter().map(|one| (one.code, one.undecided)).collect();
+    let outcome: Vec<(&str, bool)> = verdict.denials.iter().map(|one| (one.code, one.undecided)).collect();
     assert_eq!(outcome, [("tags-mutable", false), ("throttled", true)]);
     assert!(!verdict.undecided(), "something definite was found");
 }
 
 #[test]
 fn a_namespace_is_ignored_by_its_exact_name_only() {
-    let judged = |namespace| evaluate(&policy(), &request(namespace, &["nginx"]), &facts());
+    let judged = |namespace| evaluate(&policy(), &request(namespace, &["nginx"]), &facts(), today());
     let ignored = judged("kube-system");
     assert_eq!((ignored.allowed(), ignored.skipped), (true, Some(IGNORED_NAMESPACE)));
     for namespace in ["kube-system2", "kube", "Kube-System", "kube-system ", ""] {
@@ -299,14 +303,14 @@ fn facts_are_wanted_of_accepted_registries_only_and_once_each() {
 #[test]
 fn with_no_accepted_registry_everything_is_refused() {
     let image = format!("{HOST}/good:1");
-    let verdict = evaluate(&Policy::default(), &request("default", &[&image]), &facts());
-    assert_eq!(verdict.findings[0].code, "account-not-accepted");
-    assert!(verdict.findings[0].message.contains("no registry is accepted"));
+    let verdict = evaluate(&Policy::default(), &request("default", &[&image]), &facts(), today());
+    assert_eq!(verdict.denials[0].code, "account-not-accepted");
+    assert!(verdict.denials[0].message.contains("no registry is accepted"));
 }
 
 #[test]
 fn the_way_to_an_accepted_registry_is_spelt_out_in_commands() {
-    let fix = |image: &str| judge(&[image]).findings[0].fix.clone().unwrap_or_default();
+    let fix = |image: &str| judge(&[image]).denials[0].fix.clone().unwrap_or_default();
     assert_eq!(
         fix("nginx:1.27"),
         format!(

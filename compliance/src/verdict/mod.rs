@@ -2,10 +2,15 @@
 //!
 //! This file must not decide what is compliant: it counts and prints findings.
 
+mod warnings;
+
 use std::collections::HashMap;
 use std::fmt::Write as _;
 
+use crate::policy::Mode;
 use crate::text::shown;
+
+pub use warnings::{LONGEST_WARNING, LONGEST_WARNINGS, bounded as bounded_warning};
 
 /// What a rule reports about one image field.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,11 +31,43 @@ pub struct Finding {
     pub undecided: bool,
 }
 
+/// A finding that the owner has agreed to live with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Exempted {
+    /// The finding.
+    pub finding: Finding,
+    /// The id of the exemption.
+    pub exemption: String,
+    /// Days until its last one; 0: it ends today.
+    pub days_left: i64,
+    /// What the finding would have led to.
+    pub mode: Mode,
+}
+
+impl Exempted {
+    /// Who allowed it, and for how long: `allowed by EX-42, expires in 3 days`.
+    #[must_use]
+    pub fn note(&self) -> String {
+        let when = match self.days_left {
+            ..=0 => "today".to_owned(),
+            1 => "in 1 day".to_owned(),
+            days => format!("in {days} days"),
+        };
+        format!("allowed by {}, expires {when}", self.exemption)
+    }
+}
+
 /// The outcome for one request.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Verdict {
-    /// Everything the rules object to, in the order of the image fields and then of the rules.
-    pub findings: Vec<Finding>,
+    /// What the request is refused for, in the order of the image fields and then of the rules. One is enough.
+    pub denials: Vec<Finding>,
+    /// What the user is warned about.
+    pub warnings: Vec<Finding>,
+    /// What only the logs are told.
+    pub audits: Vec<Finding>,
+    /// What would count if the owner had not agreed to it.
+    pub exempted: Vec<Exempted>,
     /// Why the request was not judged at all, if it was not.
     pub skipped: Option<&'static str>,
 }
@@ -48,13 +85,13 @@ impl Verdict {
     /// Whether the request may pass.
     #[must_use]
     pub fn allowed(&self) -> bool {
-        self.findings.is_empty()
+        self.denials.is_empty()
     }
 
     /// Whether it is refused for no other reason than that something could not be checked.
     #[must_use]
     pub fn undecided(&self) -> bool {
-        !self.findings.is_empty() && self.findings.iter().all(|finding| finding.undecided)
+        !self.denials.is_empty() && self.denials.iter().all(|finding| finding.undecided)
     }
 
     /// One word for machines: the `reason` of the answer's status.
@@ -62,13 +99,14 @@ impl Verdict {
     pub fn reason(&self) -> &'static str {
         match (self.skipped, self.allowed(), self.undecided()) {
             (Some(_), _, _) => "NotJudged",
-            (None, true, _) => "Compliant",
+            (None, true, _) if self.warnings.is_empty() && self.exempted.is_empty() => "Compliant",
+            (None, true, _) => "AllowedWithWarnings",
             (None, false, true) => "CouldNotBeChecked",
             (None, false, false) => "NotCompliant",
         }
     }
 
-    /// All findings for a person: by image, with the places, the rules, the reasons and what to do.
+    /// All denials for a person: by image, with the places, the rules, the reasons and what to do.
     ///
     /// At most [`LONGEST_MESSAGE`] bytes; says how many findings were left out.
     #[must_use]
@@ -77,9 +115,10 @@ impl Verdict {
             return format!("not judged: {why}");
         }
         if self.allowed() {
-            return "all images are compliant".to_owned();
+            let clean = self.warnings.is_empty() && self.exempted.is_empty();
+            return if clean { "all images are compliant" } else { "all images are allowed" }.to_owned();
         }
-        let groups = by_image(&self.findings);
+        let groups = by_image(&self.denials);
         let mut message = self.headline(groups.len());
         let mut left_out = 0;
         for group in &groups {
@@ -201,5 +240,4 @@ impl Entry<'_> {
 }
 
 #[cfg(test)]
-#[path = "verdict_tests.rs"]
 mod tests;

@@ -15,7 +15,7 @@ fn finding(path: &str, image: &str, rule: &'static str, message: &str, fix: Opti
 }
 
 fn verdict(findings: Vec<Finding>) -> Verdict {
-    Verdict { findings, skipped: None }
+    Verdict { denials: findings, ..Verdict::default() }
 }
 
 #[test]
@@ -85,12 +85,14 @@ fn a_finding_too_long_to_show_is_counted_and_leaves_no_bare_heading() {
 fn the_reason_tells_refused_from_unknown_and_from_not_judged() {
     let mut verdict = verdict(vec![finding("p", "a", "one", "x.", None), finding("p", "a", "two", "y.", None)]);
     assert_eq!((verdict.reason(), verdict.allowed(), verdict.undecided()), ("NotCompliant", false, false));
-    verdict.findings[0].undecided = true;
+    verdict.denials[0].undecided = true;
     assert_eq!((verdict.reason(), verdict.undecided()), ("NotCompliant", false));
-    verdict.findings[1].undecided = true;
+    verdict.denials[1].undecided = true;
     assert_eq!((verdict.reason(), verdict.undecided()), ("CouldNotBeChecked", true));
-    verdict.findings.clear();
+    verdict.denials.clear();
     assert_eq!((verdict.reason(), verdict.allowed(), verdict.undecided()), ("Compliant", true, false));
+    verdict.warnings.push(finding("p", "a", "one", "x.", None));
+    assert_eq!((verdict.reason(), verdict.message().as_str()), ("AllowedWithWarnings", "all images are allowed"));
     verdict.skipped = Some("ignored namespace");
     assert_eq!((verdict.reason(), verdict.message().as_str()), ("NotJudged", "not judged: ignored namespace"));
 }

@@ -1,0 +1,117 @@
+//! The policy as it is written: the section `[policy]` of `deployer.toml`, and `policy.json` beside the function.
+//!
+//! Shapes only. A key that is not known is an error of serde; what the values may be is in [`super::check`].
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+/// A policy file. Everything may be left out: what is left out has its default.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PolicyFile {
+    /// Accepted registries; none: that of the function's own account and region.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub registries: Vec<RegistryFile>,
+    /// Registries whose images pass without checks.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub trusted_registries: Vec<TrustedFile>,
+    /// Namespaces that are not judged: exact names.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub ignored_namespaces: Vec<String>,
+    /// How loud a line of the function's log must be: `debug`, `info`, `warn` or `error`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub log_level: Option<String>,
+    /// By rule id.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub rules: BTreeMap<String, RuleFile>,
+    /// By namespace: rule id to mode.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub namespaces: BTreeMap<String, BTreeMap<String, String>>,
+    /// The farthest that the end of an exemption may lie ahead when it is deployed, in days; 90 when left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_exemption_days: Option<u32>,
+    /// Agreed exceptions.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub exemptions: Vec<ExemptionFile>,
+}
+
+/// An accepted registry.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RegistryFile {
+    /// The account id; the function's own when left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub account: Option<String>,
+    /// The region; the function's own when left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub region: Option<String>,
+    /// ARN of a role to assume before asking this registry.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub role_arn: Option<String>,
+    /// Repository prefixes of pull-through caches.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub pull_through_cache: Vec<String>,
+}
+
+/// A trusted registry.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TrustedFile {
+    /// The account id.
+    pub account: String,
+    /// The region; all of the function's partition when left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub region: Option<String>,
+}
+
+/// What is chosen for one rule.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RuleFile {
+    /// `enforce`, `warn`, `audit` or `off`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mode: Option<String>,
+    /// The mode for repositories of pull-through caches.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pull_through_cache: Option<String>,
+    /// `deny` or `allow`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub on_error: Option<String>,
+    /// `tag-immutability` only: a digest satisfies the rule.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub digest_satisfies: Option<bool>,
+}
+
+/// An agreed exception.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ExemptionFile {
+    /// The owner's name for it.
+    pub id: String,
+    /// A repository, a prefix with `/*`, either with a host before it, or a digest.
+    pub image: String,
+    /// The only namespace in which it applies; all when left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub namespace: Option<String>,
+    /// Ids of the rules it lifts.
+    pub rules: Vec<String>,
+    /// Why.
+    pub reason: String,
+    /// Who answers for it.
+    pub owner: String,
+    /// Where it was agreed.
+    pub ticket: String,
+    /// The last day, in UTC, on which it applies: `2026-12-31`.
+    pub expires: String,
+}
+
+impl PolicyFile {
+    /// Reads `policy.json`.
+    ///
+    /// # Errors
+    /// One sentence: where it is not JSON, or which key is not known, missing or of another type.
+    pub fn from_json(bytes: &[u8]) -> Result<Self, String> {
+        serde_json::from_slice(bytes).map_err(|error| error.to_string())
+    }
+}
