@@ -252,6 +252,8 @@ pub struct Answer<'a> {
     pub uid: &'a str,
     /// `None` allows.
     pub denial: Option<&'a Denial>,
+    /// What `kubectl` prints, whether it is allowed or not: up to 256 characters each and 4096 in all.
+    pub warnings: &'a [String],
     /// Written to the API server's audit log. A key has at most 63 characters, none of them `/`.
     pub audit_annotations: BTreeMap<&'static str, String>,
 }
@@ -268,6 +270,7 @@ pub fn encode(answer: &Answer<'_>) -> serde_json::Result<String> {
             uid: answer.uid,
             allowed: answer.denial.is_none(),
             status: answer.denial.map(status),
+            warnings: answer.warnings,
             audit_annotations: &answer.audit_annotations,
         },
     })
@@ -298,6 +301,8 @@ struct ResponseOut<'a> {
     allowed: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     status: Option<StatusOut<'a>>,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    warnings: &'a [String],
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     audit_annotations: &'a BTreeMap<&'static str, String>,
 }

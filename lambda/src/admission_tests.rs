@@ -241,13 +241,16 @@ fn a_denial_has_uid_version_kind_code_reason_and_message() {
     {
         let denial = Denial { code, message: "no".to_owned() };
         let audit_annotations = BTreeMap::from([("findings", "registry/other".to_owned())]);
-        let text = encode(&Answer { uid: "u-1", denial: Some(&denial), audit_annotations }).unwrap();
+        let text =
+            encode(&Answer { uid: "u-1", denial: Some(&denial), warnings: &["well".to_owned()], audit_annotations })
+                .unwrap();
         let expected = json!({
             "apiVersion": "admission.k8s.io/v1",
             "kind": "AdmissionReview",
             "response": {
                 "uid": "u-1", "allowed": false,
                 "status": { "status": "Failure", "message": "no", "reason": reason, "code": code },
+                "warnings": ["well"],
                 "auditAnnotations": { "findings": "registry/other" },
             },
         });
@@ -257,7 +260,7 @@ fn a_denial_has_uid_version_kind_code_reason_and_message() {
 
 #[test]
 fn an_allowance_says_nothing_but_that() {
-    let text = encode(&Answer { uid: "u-1", denial: None, audit_annotations: BTreeMap::new() }).unwrap();
+    let text = encode(&Answer { uid: "u-1", denial: None, warnings: &[], audit_annotations: BTreeMap::new() }).unwrap();
     let expected =
         r#"{"apiVersion":"admission.k8s.io/v1","kind":"AdmissionReview","response":{"uid":"u-1","allowed":true}}"#;
     assert_eq!(text, expected);

@@ -36,7 +36,7 @@ const WARM_UP_REPOSITORY: &str = "ecr-compliance-webhook/warm-up";
 
 /// Clients for every accepted region, behind the facts they serve.
 pub async fn ecr_facts(settings: &Settings) -> EcrFacts {
-    let regions: BTreeSet<&str> = settings.policy.accepted.iter().map(|registry| registry.region.as_str()).collect();
+    let regions: BTreeSet<&str> = settings.accepted().iter().map(|registry| registry.region.as_str()).collect();
     let mut clients = BTreeMap::new();
     for region in regions {
         clients.insert(region.to_owned(), ecr(region).await);
@@ -51,7 +51,7 @@ pub async fn ecr_facts(settings: &Settings) -> EcrFacts {
 pub async fn warm_up(facts: &EcrFacts, settings: &Settings) {
     let near =
         |registry: &&Registry| (registry.account != settings.own_account, registry.region != settings.own_region);
-    if let Some(registry) = settings.policy.accepted.iter().min_by_key(near) {
+    if let Some(registry) = settings.accepted().iter().min_by_key(near) {
         let nothing = RepositoryKey { registry: registry.clone(), name: WARM_UP_REPOSITORY.to_owned() };
         let asked = BTreeSet::from([nothing]);
         let _ = tokio::time::timeout(WARM_UP_TIMEOUT, panic::caught(facts.gather(&asked))).await;

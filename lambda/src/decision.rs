@@ -2,12 +2,11 @@
 //!
 //! It holds image references and identifiers, never anything else of a Pod.
 
-use std::collections::{BTreeMap, BTreeSet};
-
-use compliance::verdict::{Finding, Verdict};
+use compliance::verdict::{Exempted, Finding, Verdict};
 use compliance::workload::ImageField;
 
 use crate::admission::{Answer, Denial, Operation, Review};
+use crate::annotations;
 use crate::record::UnavailableFact;
 
 /// One request, decided.
@@ -29,8 +28,18 @@ pub struct Decision {
     pub denial: Option<Denial>,
     /// Denied because it could not be checked.
     pub undecided: bool,
-    /// What the rules reported.
+    /// What it was denied for.
     pub findings: Vec<Finding>,
+    /// What rules that warn reported, and what could not be checked where the owner lets that pass.
+    pub warned: Vec<Finding>,
+    /// What rules that audit reported.
+    pub audited: Vec<Finding>,
+    /// What the owner has agreed to.
+    pub exempted: Vec<Exempted>,
+    /// What the user is told besides.
+    pub warnings: Vec<String>,
+    /// Which policy decided.
+    pub policy_version: String,
     /// Facts that could not be had.
     pub unavailable: Vec<UnavailableFact>,
     /// Why it was allowed without judging its images.
@@ -45,6 +54,7 @@ impl Decision {
         images: &[ImageField<'_>],
         verdict: Verdict,
         unavailable: Vec<UnavailableFact>,
+        policy_version: &str,
     ) -> Self {
         let denial = (!verdict.allowed()).then(|| Denial { code: 403, message: verdict.message() });
         Self {
@@ -57,8 +67,13 @@ impl Decision {
             denial,
             undecided: verdict.undecided(),
             skipped: verdict.skipped.or_else(|| images.is_empty().then_some("no new image")),
+            warnings: verdict.warning_texts(&review.uid),
             findings: verdict.denials,
+            warned: verdict.warnings,
+            audited: verdict.audits,
+            exempted: verdict.exempted,
             unavailable,
+            policy_version: policy_version.to_owned(),
         }
     }
 
@@ -74,18 +89,16 @@ impl Decision {
         self.denial.is_none()
     }
 
-    /// The answer for the API server. Its audit log is told in codes what the user is told in sentences.
+    /// Whether it was allowed although something could not be checked, by the owner's choice.
+    #[must_use]
+    pub fn unchecked(&self) -> bool {
+        self.allowed() && self.warned.iter().any(|finding| finding.undecided)
+    }
+
+    /// The answer for the API server.
     #[must_use]
     pub fn answer<'a>(&'a self, uid: &'a str) -> Answer<'a> {
-        let codes: BTreeSet<String> =
-            self.findings.iter().map(|finding| format!("{}/{}", finding.rule, finding.code)).collect();
-        let mut audit_annotations = BTreeMap::new();
-        if !codes.is_empty() {
-            audit_annotations.insert("findings", codes.into_iter().collect::<Vec<_>>().join(","));
-        }
-        if let Some(reason) = self.skipped {
-            audit_annotations.insert("skipped", reason.to_owned());
-        }
-        Answer { uid, denial: self.denial.as_ref(), audit_annotations }
+        let denial = self.denial.as_ref();
+        Answer { uid, denial, warnings: &self.warnings, audit_annotations: annotations::of(self) }
     }
 }

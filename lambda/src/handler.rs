@@ -7,7 +7,9 @@ use std::convert::Infallible;
 use std::time::{Instant, SystemTime};
 
 use compliance::ecr::EcrFacts;
+use compliance::facts::Facts;
 use compliance::policy::{self, Day, Policy};
+use compliance::verdict::Verdict;
 use lambda_http::http::header::CONTENT_TYPE;
 use lambda_http::{Body, Request, RequestExt, Response};
 use serde_json::json;
@@ -19,16 +21,22 @@ use crate::decision::Decision;
 use crate::log::{Level, Log};
 use crate::metrics;
 use crate::panic;
+use crate::policy_file::Malformed;
 use crate::record;
 use crate::refusal::{Refusal, uid_of};
 use crate::settings::Settings;
+
+/// Most errors of a policy that a log line lists.
+const MOST_ERRORS: usize = 100;
 
 /// The webhook: what it was configured to do, and where it learns and tells things.
 pub struct Webhook {
     /// Who may ask.
     pub callers: Callers,
-    /// What is accepted.
-    pub policy: Policy,
+    /// What is accepted, or why nobody knows.
+    pub policy: Result<Policy, Malformed>,
+    /// Which policy that is.
+    pub policy_version: String,
     /// What ECR says.
     pub facts: EcrFacts,
     /// Where lines go.
@@ -40,7 +48,13 @@ impl Webhook {
     pub async fn start(settings: Settings) -> Self {
         let facts = clients::ecr_facts(&settings).await;
         clients::warm_up(&facts, &settings).await;
-        Self { callers: settings.callers, policy: settings.policy, facts, log: Log::stdout(settings.log_level) }
+        let log = Log::stdout(settings.log_level);
+        let Settings { callers, configured, .. } = settings;
+        if let Err(Malformed { errors, .. }) = &configured.policy {
+            let errors: Vec<&String> = errors.iter().take(MOST_ERRORS).collect();
+            log.write(Level::Error, "the policy is malformed: no Pod can be checked", json!({ "errors": errors }));
+        }
+        Self { callers, policy: configured.policy, policy_version: configured.version, facts, log }
     }
 
     /// Answers one request. Never fails: whatever goes wrong has an answer of its own.
@@ -79,11 +93,18 @@ impl Webhook {
             Err(refusal) => return refused(refusal),
         };
         let request = policy::Request { namespace: &review.namespace, images: review.images() };
+        let (verdict, facts) = self.verdict(&request).await;
+        Decision::judged(&review, &request.images, verdict, record::unavailable(&facts), &self.policy_version)
+    }
+
+    async fn verdict(&self, request: &policy::Request<'_>) -> (Verdict, Facts) {
+        let policy = match &self.policy {
+            Ok(policy) => policy,
+            Err(malformed) => return (malformed.verdict(request), Facts::default()),
+        };
         // Nothing is asked of ECR for a request that brings in no image, or none of an accepted registry.
-        let wanted = policy::wanted(&self.policy, &request);
-        let facts = self.facts.gather(&wanted).await;
-        let verdict = policy::evaluate(&self.policy, &request, &facts, Day::of(SystemTime::now()));
-        Decision::judged(&review, &request.images, verdict, record::unavailable(&facts))
+        let facts = self.facts.gather(&policy::wanted(policy, request)).await;
+        (policy::evaluate(policy, request, &facts, Day::of(SystemTime::now())), facts)
     }
 }
 

@@ -10,12 +10,14 @@ use std::time::Duration;
 use aws_sdk_ecr::config::retry::RetryConfig;
 use aws_sdk_ecr::config::{BehaviorVersion, Credentials, Region};
 use aws_smithy_http_client::test_util::infallible_client_fn;
+use compliance::policy::Home;
 use compliance::registry::Registry;
 use lambda_http::http;
 use serde_json::Value;
 
 use super::*;
 use crate::log::tests::Memory;
+use crate::policy_file::{self, Overrides};
 
 const EVENT: &str = include_str!("../fixtures/event.json");
 const SECRET: &str = "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff";
@@ -51,15 +53,25 @@ impl World {
         let lines = Memory::default();
         let webhook = Webhook {
             callers: Callers::parse(&format!("blue={DIGEST}")).unwrap(),
-            policy: Policy {
+            policy: Ok(Policy {
                 accepted: vec![Registry::new("111122223333", "eu-west-1").unwrap()],
                 ignored_namespaces: vec!["kube-system".to_owned()],
                 ..Policy::default()
-            },
+            }),
+            policy_version: "v-1".to_owned(),
             facts: EcrFacts::new(clients, "111122223333".to_owned(), Duration::from_secs(2)),
             log: lines.log(Level::Debug),
         };
         Self { webhook, lines, calls }
+    }
+
+    /// The same world under a policy as it is written.
+    fn under(mut self, policy: &str) -> Self {
+        let home = Home { account: "111122223333", region: "eu-west-1" };
+        let overrides = Overrides { ignored_namespaces: ["kube-system".to_owned()].into(), ..Overrides::default() };
+        let configured = policy_file::configure(&Ok(Some(policy.as_bytes().to_owned())), &overrides, &home);
+        (self.webhook.policy, self.webhook.policy_version) = (configured.policy, configured.version);
+        self
     }
 
     async fn send(&self, event: &Value) -> (u16, Value) {
@@ -350,4 +362,99 @@ async fn an_absurdly_long_image_is_cut_in_the_log() {
     let response = world.admit(&review(&"x".repeat(1 << 20))).await;
     assert_eq!(response["allowed"], false);
     assert!(world.lines.text().len() < 8192, "{}", world.lines.text().len());
+}
+
+fn mutable(operation: &str) -> http::Response<String> {
+    let text = good(operation).into_body().replace("\"IMMUTABLE\"", "\"MUTABLE\"");
+    http::Response::builder().status(200).body(text).unwrap()
+}
+
+#[tokio::test]
+async fn a_rule_that_warns_admits_the_pod_with_a_warning() {
+    let world = World::new(mutable).under(r#"{"rules": {"tag-immutability": {"mode": "warn"}}}"#);
+    let response = world.admit(&review(&format!("{ACCEPTED}/team/app:1.0"))).await;
+    assert_eq!(response["allowed"], true, "{response}");
+    let warning = response["warnings"][0].as_str().unwrap();
+    assert!(warning.starts_with("[tag-immutability] spec.containers[0].image: tags can be overwritten"), "{warning}");
+    let annotations = &response["auditAnnotations"];
+    assert_eq!(
+        (&annotations["warnings"], &annotations["findings"]),
+        (&json!("tag-immutability/tags-mutable"), &Value::Null)
+    );
+    let (metric, line) = world.last_lines();
+    assert_eq!((&metric["Pass"], &metric["Warn"], &metric["Exempted"]), (&json!(1), &json!(1), &json!(0)));
+    assert_eq!(
+        (&line["findings"][0]["mode"], &line["policyVersion"]),
+        (&json!("warn"), &annotations["policy-version"])
+    );
+}
+
+#[tokio::test]
+async fn a_rule_that_audits_tells_the_logs_and_not_the_user() {
+    let world = World::new(mutable).under(r#"{"rules": {"tag-immutability": {"mode": "audit"}}}"#);
+    let response = world.admit(&review(&format!("{ACCEPTED}/team/app:1.0"))).await;
+    assert_eq!((&response["allowed"], response.get("warnings")), (&json!(true), None), "{response}");
+    assert_eq!(response["auditAnnotations"]["audits"], "tag-immutability/tags-mutable");
+    let (metric, line) = world.last_lines();
+    assert_eq!((&metric["Warn"], &line["findings"][0]["mode"]), (&json!(0), &json!("audit")));
+}
+
+#[tokio::test]
+async fn an_exemption_admits_the_pod_and_shows_until_it_has_expired() {
+    let policy = |expires: &str| {
+        json!({ "exemptions": [{
+            "id": "EX-42", "image": "docker.io/library/nginx", "rules": ["registry"], "reason": "r", "owner": "o",
+            "ticket": "t", "expires": expires,
+        }] })
+        .to_string()
+    };
+    let world = World::new(never).under(&policy("9999-12-31"));
+    let response = world.admit(&review(&format!("nginx:1@{PINNED}"))).await;
+    assert_eq!(response["allowed"], true, "{response}");
+    assert!(response["warnings"][0].as_str().unwrap().contains(": allowed by EX-42, expires in "), "{response}");
+    assert_eq!(response["auditAnnotations"]["exemptions"], "EX-42=registry");
+    assert_eq!(response["auditAnnotations"]["digests"], PINNED);
+    let (metric, line) = world.last_lines();
+    assert_eq!((&metric["Exempted"], &metric["Warn"]), (&json!(1), &json!(0)));
+    assert_eq!((&line["exemptions"][0]["id"], &line["exemptions"][0]["rule"]), (&json!("EX-42"), &json!("registry")));
+
+    let world = World::new(never).under(&policy("2020-01-01"));
+    let response = world.admit(&review("nginx")).await;
+    assert_eq!((&response["allowed"], response.get("warnings")), (&json!(false), None), "{response}");
+}
+
+const PINNED: &str = "sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
+
+#[tokio::test]
+async fn what_could_not_be_checked_passes_loudly_where_the_owner_lets_it() {
+    let allow = r#"{"rules": {"tag-immutability": {"on_error": "allow"}, "scan-on-push": {"on_error": "allow"}}}"#;
+    let world = World::new(throttling).under(allow);
+    let response = world.admit(&review(&format!("{ACCEPTED}/team/app:1.0"))).await;
+    assert_eq!(response["allowed"], true, "{response}");
+    assert!(response["warnings"][0].as_str().unwrap().contains("could not be checked"), "{response}");
+    let (metric, line) = world.last_lines();
+    assert_eq!((&metric["Pass"], &metric["Warn"], &metric["Undecided"]), (&json!(1), &json!(1), &json!(0)));
+    assert_eq!((&line["level"], &line["message"]), (&json!("ERROR"), &json!("allowed, could not be checked")));
+}
+
+#[tokio::test]
+async fn under_a_malformed_policy_pods_could_not_be_checked_and_nothing_else_is_stopped() {
+    let policy = r#"{"rules": {"registry": {"mode": "Enforce"}}, "ignored_namespaces": ["X"]}"#;
+    let world = World::new(never).under(policy);
+    let response = world.admit(&review(&format!("{ACCEPTED}/team/app:1.0"))).await;
+    assert_eq!((&response["allowed"], &response["status"]["code"]), (&json!(false), &json!(403)));
+    let message = response["status"]["message"].as_str().unwrap();
+    assert!(message.contains("could not be checked: the policy is malformed (policy."), "{message}");
+    assert!(message.contains("; and 1 more)"), "{message}");
+    assert_eq!(response["auditAnnotations"]["findings"], "policy/policy-malformed");
+    let (metric, line) = world.last_lines();
+    assert_eq!((&metric["Deny"], &metric["Undecided"], &line["level"]), (&json!(1), &json!(1), &json!("ERROR")));
+
+    let mut label = review("nginx");
+    label["request"]["operation"] = json!("UPDATE");
+    label["request"]["oldObject"] = label["request"]["object"].clone();
+    assert_eq!(world.admit(&label).await["allowed"], true, "what brings in no image");
+    let mut ignored = review("nginx");
+    ignored["request"]["namespace"] = json!("kube-system");
+    assert_eq!(world.admit(&ignored).await["allowed"], true, "a namespace that the environment says to ignore");
 }

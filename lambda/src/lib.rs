@@ -4,6 +4,7 @@
 //! against the templates. What "compliant" means is not decided here but in the crate `compliance`.
 
 pub mod admission;
+pub mod annotations;
 pub mod caller;
 pub mod clients;
 pub mod decision;
@@ -11,6 +12,7 @@ pub mod handler;
 pub mod log;
 pub mod metrics;
 pub mod panic;
+pub mod policy_file;
 pub mod record;
 pub mod refusal;
 pub mod settings;

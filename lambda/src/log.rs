@@ -29,6 +29,12 @@ impl Level {
     pub const ALL: [(&'static str, Self); 4] =
         [("debug", Self::Debug), ("info", Self::Info), ("warn", Self::Warn), ("error", Self::Error)];
 
+    /// The level of a word of `LOG_LEVEL`.
+    #[must_use]
+    pub fn from_word(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|(known, _)| *known == word).map(|(_, level)| level)
+    }
+
     /// The word in log lines, which Lambda reads: `DEBUG`, `INFO`, `WARN` or `ERROR`.
     #[must_use]
     pub const fn name(self) -> &'static str {

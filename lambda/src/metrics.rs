@@ -39,6 +39,10 @@ pub const DENY: Metric = count("Deny", "requests denied, whatever the reason");
 /// Requests denied without a judgement.
 pub const UNDECIDED: Metric =
     count("Undecided", "requests denied because they could not be checked; counted in Deny too");
+/// Requests with warnings.
+pub const WARN: Metric = count("Warn", "requests with findings of rules that warn, allowed or not");
+/// Requests with exemptions.
+pub const EXEMPTED: Metric = count("Exempted", "requests in which an exemption was needed, allowed or not");
 /// Requests turned away.
 pub const WRONG_CALLER: Metric = count("WrongCaller", "requests of unknown callers, answered with 404");
 /// Time in the function.
@@ -50,10 +54,21 @@ pub const LATENCY: Metric = Metric {
 };
 
 /// Every metric there is.
-pub const METRICS: &[Metric] = &[PASS, DENY, UNDECIDED, WRONG_CALLER, LATENCY];
+pub const METRICS: &[Metric] = &[PASS, DENY, UNDECIDED, WARN, EXEMPTED, WRONG_CALLER, LATENCY];
 
 const fn count(name: &'static str, meaning: &'static str) -> Metric {
     Metric { name, unit: "Count", dimensions: &[CLUSTER], meaning }
+}
+
+/// What came out of a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// It was allowed.
+    Allowed,
+    /// It was denied.
+    Denied,
+    /// It was denied because it could not be checked.
+    Undecided,
 }
 
 /// What a decision's metric line says.
@@ -65,21 +80,25 @@ pub struct Measured<'a> {
     pub request_uid: &'a str,
     /// `request.namespace`, empty if there was none.
     pub namespace: &'a str,
-    /// Whether the request was allowed.
-    pub allowed: bool,
-    /// Whether it was denied because it could not be checked.
-    pub undecided: bool,
+    /// What came out.
+    pub outcome: Outcome,
+    /// Whether there were findings of rules that warn.
+    pub warned: bool,
+    /// Whether there were findings that an exemption covers.
+    pub exempted: bool,
     /// Time in the function.
     pub latency: Duration,
 }
 
-/// The line of one decision: `Pass`, `Deny`, `Undecided` (each 0 or 1, so that averages are rates) and `Latency`.
+/// The line of one decision: `Latency`, and the others each 0 or 1, so that averages are rates.
 #[must_use]
 pub fn decision(at: SystemTime, measured: &Measured<'_>) -> Value {
     let values = [
-        (PASS, json!(u8::from(measured.allowed))),
-        (DENY, json!(u8::from(!measured.allowed))),
-        (UNDECIDED, json!(u8::from(measured.undecided))),
+        (PASS, json!(u8::from(measured.outcome == Outcome::Allowed))),
+        (DENY, json!(u8::from(measured.outcome != Outcome::Allowed))),
+        (UNDECIDED, json!(u8::from(measured.outcome == Outcome::Undecided))),
+        (WARN, json!(u8::from(measured.warned))),
+        (EXEMPTED, json!(u8::from(measured.exempted))),
         (LATENCY, json!(milliseconds(measured.latency))),
     ];
     let mut line = line(at, measured.cluster, &values);
@@ -129,8 +148,9 @@ mod tests {
         cluster: "blue",
         request_uid: "u-1",
         namespace: "shop",
-        allowed: false,
-        undecided: true,
+        outcome: Outcome::Undecided,
+        warned: true,
+        exempted: false,
         latency: Duration::from_nanos(12_345_678),
     };
 
@@ -152,12 +172,14 @@ mod tests {
                         { "Name": "Pass", "Unit": "Count" },
                         { "Name": "Deny", "Unit": "Count" },
                         { "Name": "Undecided", "Unit": "Count" },
+                        { "Name": "Warn", "Unit": "Count" },
+                        { "Name": "Exempted", "Unit": "Count" },
                         { "Name": "Latency", "Unit": "Milliseconds" },
                     ],
                 }],
             },
             "Cluster": "blue",
-            "Pass": 0, "Deny": 1, "Undecided": 1, "Latency": 12.346,
+            "Pass": 0, "Deny": 1, "Undecided": 1, "Warn": 1, "Exempted": 0, "Latency": 12.346,
             "requestUid": "u-1", "namespace": "shop",
         });
         assert_eq!(decision(at(), &MEASURED), expected);

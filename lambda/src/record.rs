@@ -6,11 +6,13 @@
 use std::time::{Duration, SystemTime};
 
 use compliance::facts::{EffectiveScan, Facts, RepositoryFacts, RepositoryKey, Unavailable};
+use compliance::policy::Mode;
+use compliance::verdict::{Exempted, Finding};
 use serde::Serialize;
 
 use crate::decision::Decision;
 use crate::log::{Level, Log, bounded};
-use crate::metrics::{self, Measured, milliseconds};
+use crate::metrics::{self, Measured, Outcome, milliseconds};
 
 /// Longest text of a user that a line repeats, in characters.
 const LONGEST_TEXT: usize = 512;
@@ -53,6 +55,10 @@ struct DecisionFields<'a> {
     images: Vec<ImageOut<'a>>,
     finding_count: usize,
     findings: Vec<FindingOut<'a>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    exemptions: Vec<ExemptionOut<'a>>,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    policy_version: &'a str,
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     unavailable: &'a [UnavailableFact],
     latency_ms: f64,
@@ -66,6 +72,19 @@ struct ImageOut<'a> {
 
 #[derive(Serialize)]
 struct FindingOut<'a> {
+    /// What it led to: `enforce`, `warn` or `audit`.
+    mode: &'static str,
+    rule: &'a str,
+    code: &'a str,
+    path: &'a str,
+    image: String,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct ExemptionOut<'a> {
+    id: &'a str,
+    days_left: i64,
     rule: &'a str,
     code: &'a str,
     path: &'a str,
@@ -82,8 +101,9 @@ pub fn write(log: &Log, cluster: &str, decision: &Decision, latency: Duration) {
             cluster,
             request_uid: &request_uid,
             namespace: &namespace,
-            allowed: decision.allowed(),
-            undecided: decision.undecided,
+            outcome: outcome(decision),
+            warned: !decision.warned.is_empty(),
+            exempted: !decision.exempted.is_empty(),
             latency,
         },
     ));
@@ -91,10 +111,20 @@ pub fn write(log: &Log, cluster: &str, decision: &Decision, latency: Duration) {
     log.write(level, message, fields(cluster, decision, request_uid, namespace, latency));
 }
 
-/// A denial is a warning: somebody's Pod does not start. What could not be checked is an error of this system.
+fn outcome(decision: &Decision) -> Outcome {
+    match (decision.allowed(), decision.undecided) {
+        (true, _) => Outcome::Allowed,
+        (false, false) => Outcome::Denied,
+        (false, true) => Outcome::Undecided,
+    }
+}
+
+/// A denial is a warning: somebody's Pod does not start. What could not be checked is an error of this system, all the
+/// more where it was let in.
 fn heading(decision: &Decision) -> (Level, &'static str) {
     match (decision.allowed(), decision.undecided, decision.skipped) {
         (_, true, _) => (Level::Error, "denied, could not be checked"),
+        (true, _, _) if decision.unchecked() => (Level::Error, "allowed, could not be checked"),
         (false, false, _) => (Level::Warn, "denied"),
         (true, false, Some(_)) => (Level::Debug, "allowed without judging"),
         (true, false, None) => (Level::Info, "allowed"),
@@ -110,7 +140,6 @@ fn fields<'a>(
 ) -> DecisionFields<'a> {
     let without_findings = decision.denial.as_ref().filter(|_| decision.findings.is_empty());
     let images = decision.images.iter().take(MOST_ITEMS);
-    let findings = decision.findings.iter().take(MOST_ITEMS);
     DecisionFields {
         request_uid,
         cluster,
@@ -125,18 +154,31 @@ fn fields<'a>(
         denial: without_findings.map(|denial| denial.message.as_str()),
         image_count: decision.images.len(),
         images: images.map(|(path, image)| ImageOut { path, image: short(image) }).collect(),
-        finding_count: decision.findings.len(),
-        findings: findings
-            .map(|finding| FindingOut {
-                rule: finding.rule,
-                code: finding.code,
-                path: &finding.path,
-                image: short(&finding.image),
-            })
-            .collect(),
+        finding_count: decision.findings.len() + decision.warned.len() + decision.audited.len(),
+        findings: findings(decision),
+        exemptions: decision.exempted.iter().take(MOST_ITEMS).map(exemption_out).collect(),
+        policy_version: &decision.policy_version,
         unavailable: decision.unavailable.get(..MOST_ITEMS).unwrap_or(&decision.unavailable),
         latency_ms: milliseconds(latency),
     }
+}
+
+/// The gravest first, so that they are not those left out.
+fn findings(decision: &Decision) -> Vec<FindingOut<'_>> {
+    let by_mode =
+        [(Mode::Enforce, &decision.findings), (Mode::Warn, &decision.warned), (Mode::Audit, &decision.audited)];
+    let all = by_mode.into_iter().flat_map(|(mode, findings)| findings.iter().map(move |one| finding_out(mode, one)));
+    all.take(MOST_ITEMS).collect()
+}
+
+fn finding_out(mode: Mode, finding: &Finding) -> FindingOut<'_> {
+    let Finding { rule, code, path, image, .. } = finding;
+    FindingOut { mode: mode.word(), rule, code, path, image: short(image) }
+}
+
+fn exemption_out(exempted: &Exempted) -> ExemptionOut<'_> {
+    let Finding { rule, code, path, image, .. } = &exempted.finding;
+    ExemptionOut { id: &exempted.exemption, days_left: exempted.days_left, rule, code, path, image: short(image) }
 }
 
 fn short(text: &str) -> String {

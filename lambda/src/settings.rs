@@ -1,33 +1,36 @@
-//! The only reader of environment variables. Reports every error at once, so that one deployment mends them all.
+//! The only reader of environment variables, which override `policy.json`. Reports every error at once, so that one deployment mends them all.
 //!
 //! Nothing here is a secret: callers are given as digests. Even so a digest is never repeated in an error.
 
 use std::collections::BTreeSet;
 use std::fmt;
+use std::io;
 
-use compliance::policy::Policy;
+use compliance::policy::{Home, is_namespace};
 use compliance::registry::{Partition, Registry};
 
 use crate::caller::Callers;
 use crate::log::Level;
+use crate::policy_file::{self, Configured, Overrides, Region};
 
 /// Account that owns the function, 12 digits.
 pub const OWN_ACCOUNT_ID: &str = "OWN_ACCOUNT_ID";
 /// Region the function runs in; set by Lambda.
 pub const AWS_REGION: &str = "AWS_REGION";
-/// Accepted registry accounts, comma-separated; empty means the own account.
+/// Accepted registry accounts, comma-separated; empty means those of the policy file, or the own account.
 pub const REGISTRY_ID: &str = "REGISTRY_ID";
-/// Accepted registry regions, comma-separated; empty means the own region.
+/// Accepted registry regions, comma-separated; empty means those of the policy file, or the own region.
 pub const REGISTRY_REGION: &str = "REGISTRY_REGION";
-/// Namespaces that are not judged, comma-separated exact names; may be empty.
+/// Namespaces that are not judged, comma-separated exact names; empty means those of the policy file.
 pub const IGNORED_NAMESPACES: &str = "IGNORED_NAMESPACES";
-/// `debug`, `info`, `warn` or `error`; empty means `info`.
+/// `debug`, `info`, `warn` or `error`; empty means what the policy file says, or `info`.
 pub const LOG_LEVEL: &str = "LOG_LEVEL";
 /// Accepted callers, comma-separated `cluster=hexsha256`.
 pub const CALLER_DIGESTS: &str = "CALLER_DIGESTS";
 
 /// Every variable that is read here. The stack's template must set all of them but `AWS_REGION`, which Lambda sets.
-/// The AWS SDK reads its own besides (credentials, `AWS_ENDPOINT_URL_ECR`).
+/// The AWS SDK reads its own besides (credentials, `AWS_ENDPOINT_URL_ECR`), and `LAMBDA_TASK_ROOT` says where the policy
+/// file is.
 pub const VARIABLES: &[&str] =
     &[OWN_ACCOUNT_ID, AWS_REGION, REGISTRY_ID, REGISTRY_REGION, IGNORED_NAMESPACES, LOG_LEVEL, CALLER_DIGESTS];
 
@@ -38,8 +41,8 @@ pub struct Settings {
     pub own_account: String,
     /// Region the function runs in.
     pub own_region: String,
-    /// What is accepted and what is not judged.
-    pub policy: Policy,
+    /// What is accepted and what is not judged, or why nobody knows.
+    pub configured: Configured,
     /// Who may ask.
     pub callers: Callers,
     /// How loud a log line must be.
@@ -47,19 +50,30 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// Reads the environment of the process.
+    /// The accepted registries; none while the policy is malformed.
+    #[must_use]
+    pub fn accepted(&self) -> &[Registry] {
+        self.configured.policy.as_ref().map_or(&[], |policy| &policy.accepted)
+    }
+
+    /// Reads the environment of the process and the policy file.
     ///
     /// # Errors
     /// All that is wrong with it.
     pub fn from_env() -> Result<Self, SettingsError> {
-        Self::read(|name| std::env::var_os(name).map(|value| value.to_string_lossy().into_owned()))
+        let lookup = |name: &str| std::env::var_os(name).map(|value| value.to_string_lossy().into_owned());
+        Self::read(lookup, &policy_file::read(lookup))
     }
 
     /// Reads variables through `lookup`. Values and the items of lists are trimmed; an empty value is one not set.
     ///
     /// # Errors
-    /// All that is wrong with them.
-    pub fn read(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, SettingsError> {
+    /// All that is wrong with the variables. What is wrong with the policy file is no error here: see
+    /// [`policy_file`].
+    pub fn read(
+        lookup: impl Fn(&str) -> Option<String>,
+        file: &io::Result<Option<Vec<u8>>>,
+    ) -> Result<Self, SettingsError> {
         let value = |name: &str| lookup(name).map(|text| text.trim().to_owned()).unwrap_or_default();
         let mut errors = Errors::default();
         let own_account = errors.required(OWN_ACCOUNT_ID, &value(OWN_ACCOUNT_ID), account);
@@ -70,17 +84,14 @@ impl Settings {
         let log_level = errors.log_level(&value(LOG_LEVEL));
         let callers = errors.callers(&value(CALLER_DIGESTS));
 
-        let accounts = or_own(accounts, own_account.as_ref());
-        let regions = or_own(regions, own_region.as_ref());
         errors.one_partition(own_region.as_ref(), &regions);
-        let policy = Policy {
-            accepted: registries(&accounts, &regions),
-            ignored_namespaces: ignored_namespaces.into_iter().collect(),
-            ..Policy::default()
-        };
+        let overrides = Overrides { accounts, regions, ignored_namespaces };
         match (own_account, own_region, callers) {
             (Some(own_account), Some((own_region, _)), Some(callers)) if errors.0.is_empty() => {
-                Ok(Self { own_account, own_region, policy, callers, log_level })
+                let home = Home { account: &own_account, region: &own_region };
+                let configured = policy_file::configure(file, &overrides, &home);
+                let log_level = log_level.or(configured.log_level).unwrap_or(Level::Info);
+                Ok(Self { own_account, own_region, configured, callers, log_level })
             }
             _ => Err(SettingsError(errors.0)),
         }
@@ -99,26 +110,6 @@ impl fmt::Display for SettingsError {
 
 impl std::error::Error for SettingsError {}
 
-type Region = (String, Partition);
-
-/// Every accepted account in every accepted region.
-fn registries(accounts: &BTreeSet<String>, regions: &BTreeSet<Region>) -> Vec<Registry> {
-    regions
-        .iter()
-        .flat_map(|(region, partition)| {
-            accounts.iter().map(|account| Registry {
-                partition: *partition,
-                account: account.clone(),
-                region: region.clone(),
-            })
-        })
-        .collect()
-}
-
-fn or_own<T: Ord + Clone>(listed: BTreeSet<T>, own: Option<&T>) -> BTreeSet<T> {
-    if listed.is_empty() { own.cloned().into_iter().collect() } else { listed }
-}
-
 fn account(text: &str) -> Result<String, &'static str> {
     let good = text.len() == 12 && text.bytes().all(|byte| byte.is_ascii_digit());
     if good { Ok(text.to_owned()) } else { Err("is not an account id; give its 12 digits") }
@@ -130,10 +121,7 @@ fn region(text: &str) -> Result<Region, &'static str> {
 }
 
 fn namespace(text: &str) -> Result<String, &'static str> {
-    let inner = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
-    let good =
-        (1..=63).contains(&text.len()) && text.bytes().all(inner) && !text.starts_with('-') && !text.ends_with('-');
-    if good {
+    if is_namespace(text) {
         Ok(text.to_owned())
     } else {
         Err("is not the name of a namespace; give exact names, patterns are not understood")
@@ -160,18 +148,12 @@ impl Errors {
         value.split(',').map(str::trim).filter_map(|item| self.required(variable, item, parse)).collect()
     }
 
-    fn log_level(&mut self, value: &str) -> Level {
-        if value.is_empty() {
-            return Level::Info;
+    fn log_level(&mut self, value: &str) -> Option<Level> {
+        let level = Level::from_word(value);
+        if level.is_none() && !value.is_empty() {
+            self.add(LOG_LEVEL, value, "is not a level; give debug, info, warn or error");
         }
-        let known = Level::ALL.iter().find(|(word, _)| *word == value);
-        known.map_or_else(
-            || {
-                self.add(LOG_LEVEL, value, "is not a level; give debug, info, warn or error");
-                Level::Info
-            },
-            |(_, level)| *level,
-        )
+        level
     }
 
     fn callers(&mut self, value: &str) -> Option<Callers> {
@@ -206,6 +188,10 @@ mod tests {
 
     #[allow(clippy::unwrap_used, reason = "a helper of tests")]
     fn read(changes: &[(&str, &str)]) -> Result<Settings, SettingsError> {
+        read_with(changes, None)
+    }
+
+    fn read_with(changes: &[(&str, &str)], file: Option<&str>) -> Result<Settings, SettingsError> {
         let callers = format!("blue={DIGEST}");
         let base = [
             (OWN_ACCOUNT_ID, "111122223333"),
@@ -216,21 +202,22 @@ mod tests {
             (LOG_LEVEL, "info"),
             (CALLER_DIGESTS, &callers),
         ];
-        Settings::read(|name| {
+        let lookup = |name: &str| {
             let all = changes.iter().chain(&base);
             all.into_iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned())
-        })
+        };
+        Settings::read(lookup, &Ok(file.map(|text| text.as_bytes().to_owned())))
     }
 
     fn accepted(settings: &Settings) -> Vec<String> {
-        settings.policy.accepted.iter().map(ToString::to_string).collect()
+        settings.accepted().iter().map(ToString::to_string).collect()
     }
 
     #[test]
     fn empty_lists_mean_the_own_account_and_region() {
         let settings = read(&[]).unwrap();
         assert_eq!(accepted(&settings), ["111122223333 in eu-west-1"]);
-        assert_eq!(settings.policy.ignored_namespaces, ["kube-node-lease", "kube-system"]);
+        assert_eq!(settings.configured.policy.unwrap().ignored_namespaces, ["kube-node-lease", "kube-system"]);
         assert_eq!(settings.log_level, Level::Info);
     }
 
@@ -289,10 +276,34 @@ mod tests {
 
     #[test]
     fn all_errors_are_reported_at_once() {
-        let errors = Settings::read(|name| (name != AWS_REGION).then(|| "?".to_owned())).unwrap_err();
+        let lookup = |name: &str| (name != AWS_REGION).then(|| "?".to_owned());
+        let errors = Settings::read(lookup, &Ok(None)).unwrap_err();
         for variable in VARIABLES {
             assert!(errors.0.iter().any(|error| error.starts_with(variable)), "{variable}: {errors}");
         }
+    }
+
+    #[test]
+    fn the_environment_overrides_the_policy_file_where_it_says_something() {
+        let file = r#"{"registries": [{"account": "444455556666", "region": "us-east-1"}, {}],
+            "ignored_namespaces": ["lab"], "log_level": "warn"}"#;
+        let nothing = [(IGNORED_NAMESPACES, ""), (LOG_LEVEL, "")];
+        let of_file = read_with(&nothing, Some(file)).unwrap();
+        assert_eq!(accepted(&of_file), ["444455556666 in us-east-1", "111122223333 in eu-west-1"]);
+        assert_eq!(of_file.log_level, Level::Warn);
+        assert_eq!(of_file.configured.policy.unwrap().ignored_namespaces, ["lab"]);
+
+        let both = read_with(&[(REGISTRY_ID, "777788889999"), (LOG_LEVEL, "error")], Some(file)).unwrap();
+        assert_eq!(accepted(&both), ["777788889999 in eu-west-1", "777788889999 in us-east-1"]);
+        assert_eq!(both.log_level, Level::Error);
+        assert_eq!(both.configured.policy.unwrap().ignored_namespaces, ["kube-node-lease", "kube-system"]);
+    }
+
+    #[test]
+    fn a_malformed_policy_file_is_no_error_of_the_settings() {
+        let settings = read_with(&[], Some("{")).unwrap();
+        assert!(settings.configured.policy.is_err());
+        assert!(settings.accepted().is_empty());
     }
 
     #[test]
@@ -301,6 +312,6 @@ mod tests {
         let callers = format!("blue={DIGEST}");
         let values = ["111122223333", "cn-north-1", &callers];
         let lookup = |name: &str| needed.iter().position(|known| *known == name).map(|index| values[index].to_owned());
-        assert_eq!(accepted(&Settings::read(lookup).unwrap()), ["111122223333 in cn-north-1"]);
+        assert_eq!(accepted(&Settings::read(lookup, &Ok(None)).unwrap()), ["111122223333 in cn-north-1"]);
     }
 }
