@@ -1,17 +1,18 @@
 //! The wire format: `AdmissionReview` of `admission.k8s.io/v1` in and out. Nothing else in this crate knows it.
 //!
-//! The review is read in place: of a Pod only the image fields are looked at, the rest is skipped without being copied.
+//! The review is read in place: of a Pod, or of an object that makes Pods, only the image fields are looked at, the rest
+//! is skipped without being copied.
 //! This file must not judge: it says what was asked, or in one sentence why that cannot be understood.
 //! Shapes: <https://kubernetes.io/docs/reference/access-authn-authz/extensible-admission-controllers/>
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use compliance::workload::{ImageField, PodView};
+use compliance::workload::{ImageField, PodView, TemplateKind, TemplateView};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use crate::refusal::{Refusal, uid_of, unreadable};
+use crate::refusal::{Refusal, first_member, uid_of, unreadable};
 
 /// The only version spoken.
 pub const API_VERSION: &str = "admission.k8s.io/v1";
@@ -58,8 +59,16 @@ pub struct Review<'a> {
     pub operation: Operation,
     /// `request.dryRun`.
     pub dry_run: bool,
-    pod: Option<PodView<'a>>,
-    old_pod: Option<PodView<'a>>,
+    /// What it is about, if not a Pod: an object whose Pods will be judged later. It is never denied.
+    pub template: Option<TemplateKind>,
+    object: Object<'a>,
+}
+
+/// What there is to look at.
+enum Object<'a> {
+    Nothing,
+    Pod { new: PodView<'a>, old: Option<PodView<'a>> },
+    Template { new: TemplateView<'a>, old: Option<TemplateView<'a>> },
 }
 
 impl Review<'_> {
@@ -67,10 +76,12 @@ impl Review<'_> {
     /// Otherwise a Pod admitted under older rules could not even lose a finalizer.
     #[must_use]
     pub fn images(&self) -> Vec<ImageField<'_>> {
-        match (&self.pod, &self.old_pod) {
-            (None, _) => Vec::new(),
-            (Some(pod), None) => pod.images(),
-            (Some(pod), Some(old)) => pod.images_not_in(old),
+        match &self.object {
+            Object::Nothing => Vec::new(),
+            Object::Pod { new, old: None } => new.images(),
+            Object::Pod { new, old: Some(old) } => new.images_not_in(old),
+            Object::Template { new, old: None } => new.images(),
+            Object::Template { new, old: Some(old) } => new.images_not_in(old),
         }
     }
 }
@@ -175,14 +186,11 @@ fn check_size(bytes: usize) -> Result<(), (u16, String)> {
 
 fn read_request(request: Request<'_>) -> Result<Review<'_>, (u16, String)> {
     let operation = read_operation(&request.operation)?;
-    let (pod, old_pod) = match operation {
+    let template = template_of(&request.kind, &request.resource);
+    let object = match operation {
         // Nothing starts because of these, so there is no image to judge; `object` is empty or not a Pod at all.
-        Operation::Delete | Operation::Connect => (None, None),
-        Operation::Create => (Some(read_new_pod(&request, operation)?), None),
-        // Without an old object every image counts as new: the stricter reading.
-        Operation::Update => {
-            (Some(read_new_pod(&request, operation)?), read_pod("request.oldObject", request.old_object)?)
-        }
+        Operation::Delete | Operation::Connect => Object::Nothing,
+        Operation::Create | Operation::Update => read_objects(&request, operation, template)?,
     };
     Ok(Review {
         uid: request.uid,
@@ -190,8 +198,8 @@ fn read_request(request: Request<'_>) -> Result<Review<'_>, (u16, String)> {
         name: request.name,
         operation,
         dry_run: request.dry_run,
-        pod,
-        old_pod,
+        template,
+        object,
     })
 }
 
@@ -204,11 +212,54 @@ fn read_operation(word: &str) -> Result<Operation, (u16, String)> {
         })
 }
 
-fn read_new_pod<'a>(request: &Request<'a>, operation: Operation) -> Result<PodView<'a>, (u16, String)> {
+/// The new object and, of an update, the old one. Without an old object every image counts as new: the stricter reading.
+fn read_objects<'a>(
+    request: &Request<'a>,
+    operation: Operation,
+    template: Option<TemplateKind>,
+) -> Result<Object<'a>, (u16, String)> {
+    let old_object = request.old_object.filter(|_| operation == Operation::Update);
+    if let Some(kind) = template {
+        let read = |json| TemplateView::read(kind, json);
+        let new = read_object("request.object", request.object, read)?;
+        let new = new.ok_or_else(|| without_object(operation, kind.kind))?;
+        return Ok(Object::Template { new, old: read_object("request.oldObject", old_object, read)? });
+    }
     check_is_pod(&request.kind, &request.resource)?;
-    read_pod("request.object", request.object)?.ok_or_else(|| {
-        (400, format!("`request.object` is missing; a {} without the Pod cannot be checked", operation.name()))
-    })
+    let new = read_object("request.object", request.object, serde_json::from_str)?;
+    let new = new.ok_or_else(|| without_object(operation, "Pod"))?;
+    Ok(Object::Pod { new, old: read_object("request.oldObject", old_object, serde_json::from_str)? })
+}
+
+fn read_object<'a, T>(
+    field: &str,
+    object: Option<&'a RawValue>,
+    read: impl Fn(&'a str) -> serde_json::Result<T>,
+) -> Result<Option<T>, (u16, String)> {
+    object
+        .map(|object| read(object.get()).map_err(|error| (400, unreadable(&format!("`{field}`"), &error))))
+        .transpose()
+}
+
+fn without_object(operation: Operation, kind: &str) -> (u16, String) {
+    (400, format!("`request.object` is missing; a {} without the {kind} cannot be checked", operation.name()))
+}
+
+/// The kind of an object that makes Pods, if it is one by kind and resource both.
+fn template_of(kind: &GroupVersion<'_>, resource: &GroupVersion<'_>) -> Option<TemplateKind> {
+    let of = |found: &GroupVersion<'_>, group: &str, name: &str| {
+        (&*found.group, &*found.version, &*found.kind) == (group, "v1", name)
+    };
+    let is = |known: &TemplateKind| of(kind, known.group, known.kind) && of(resource, known.group, known.resource);
+    TemplateKind::ALL.into_iter().find(is)
+}
+
+/// The same of a review that could not be understood otherwise: whatever is wrong with it, it is not to be denied.
+#[must_use]
+pub fn template_in(body: &[u8]) -> Option<TemplateKind> {
+    let request = first_member(std::str::from_utf8(body).ok()?, "request")?;
+    let read = |name| serde_json::from_str(first_member(request.get(), name)?.get()).ok();
+    template_of(&read("kind")?, &read("resource")?)
 }
 
 fn check_is_pod(kind: &GroupVersion<'_>, resource: &GroupVersion<'_>) -> Result<(), (u16, String)> {
@@ -218,22 +269,14 @@ fn check_is_pod(kind: &GroupVersion<'_>, resource: &GroupVersion<'_>) -> Result<
             return Err((
                 400,
                 format!(
-                    "`{field}` is {:?}, only core v1 {expected} can be checked; \
-                     narrow the rules of the ValidatingWebhookConfiguration to pods",
+                    "`{field}` is {:?}, only core v1 {expected} and the workloads that make them can be checked; \
+                     narrow the rules of the ValidatingWebhookConfiguration to these",
                     named.trim_start_matches('/')
                 ),
             ));
         }
     }
     Ok(())
-}
-
-fn read_pod<'a>(field: &str, object: Option<&'a RawValue>) -> Result<Option<PodView<'a>>, (u16, String)> {
-    object
-        .map(|object| {
-            serde_json::from_str(object.get()).map_err(|error| (400, unreadable(&format!("`{field}`"), &error)))
-        })
-        .transpose()
 }
 
 /// Why a request is denied.

@@ -265,3 +265,63 @@ fn an_allowance_says_nothing_but_that() {
         r#"{"apiVersion":"admission.k8s.io/v1","kind":"AdmissionReview","response":{"uid":"u-1","allowed":true}}"#;
     assert_eq!(text, expected);
 }
+
+fn workload(kind: &str, group: &str, resource: &str, object: &Value) -> Value {
+    let mut review = review("CREATE", object, &Value::Null);
+    review["request"]["kind"] = json!({ "group": group, "version": "v1", "kind": kind });
+    review["request"]["resource"] = json!({ "group": group, "version": "v1", "resource": resource });
+    review
+}
+
+#[test]
+fn workloads_are_read_by_kind_and_resource_and_are_marked_as_never_to_be_denied() {
+    let deployment = json!({ "spec": { "template": pod(&["a"]) } });
+    let cron_job = json!({ "spec": { "jobTemplate": { "spec": { "template": pod(&["a"]) } } } });
+    let bare = json!({ "template": pod(&["a"]) });
+    let cases = [
+        ("Deployment", "apps", "deployments", &deployment, "spec.template.spec.containers[0].image a"),
+        ("Job", "batch", "jobs", &deployment, "spec.template.spec.containers[0].image a"),
+        (
+            "ReplicationController",
+            "",
+            "replicationcontrollers",
+            &deployment,
+            "spec.template.spec.containers[0].image a",
+        ),
+        ("CronJob", "batch", "cronjobs", &cron_job, "spec.jobTemplate.spec.template.spec.containers[0].image a"),
+        ("PodTemplate", "", "podtemplates", &bare, "template.spec.containers[0].image a"),
+    ];
+    for (kind, group, resource, object, expected) in cases {
+        let review = workload(kind, group, resource, object);
+        assert_eq!(images_of(&review), [expected], "{kind}");
+        let text = review.to_string();
+        let Ok(decoded) = decode(text.as_bytes()) else { panic!("{kind} was not understood") };
+        assert_eq!(decoded.template.map(|template| template.kind), Some(kind));
+        assert_eq!(template_in(text.as_bytes()).map(|template| template.kind), Some(kind));
+    }
+    let mut update = workload("Deployment", "apps", "deployments", &deployment);
+    update["request"]["operation"] = json!("UPDATE");
+    update["request"]["oldObject"] = deployment.clone();
+    assert_eq!(images_of(&update), Vec::<String>::new(), "an update that changes no image");
+}
+
+#[test]
+fn a_pod_and_whatever_only_looks_like_a_workload_are_not_taken_for_one() {
+    let good = review("CREATE", &pod(&["a"]), &Value::Null);
+    let planted = json!({ "kind": { "group": "apps", "version": "v1", "kind": "Deployment" },
+        "resource": { "group": "apps", "version": "v1", "resource": "deployments" }, "spec": {} });
+    let cases = [
+        ("a Pod", good),
+        ("a Pod that says it were one", review("CREATE", &planted, &Value::Null)),
+        ("a kind of another group", workload("Deployment", "example.com", "deployments", &planted)),
+        ("a kind with another resource", workload("Deployment", "apps", "pods", &planted)),
+        ("a resource of another kind", workload("Pod", "apps", "deployments", &planted)),
+        ("a scale", workload("Scale", "autoscaling", "deployments", &planted)),
+    ];
+    for (name, review) in cases {
+        let text = review.to_string();
+        assert_eq!(template_in(text.as_bytes()), None, "{name}");
+        assert!(decode(text.as_bytes()).map_or(true, |decoded| decoded.template.is_none()), "{name}");
+    }
+    assert_eq!(template_in(&[0xff]), None);
+}

@@ -2,8 +2,8 @@
 //!
 //! It holds image references and identifiers, never anything else of a Pod.
 
-use compliance::verdict::{Exempted, Finding, Verdict};
-use compliance::workload::ImageField;
+use compliance::verdict::{Exempted, Finding, Verdict, bounded_warning};
+use compliance::workload::{ImageField, TemplateKind};
 
 use crate::admission::{Answer, Denial, Operation, Review};
 use crate::annotations;
@@ -38,6 +38,10 @@ pub struct Decision {
     pub exempted: Vec<Exempted>,
     /// What the user is told besides.
     pub warnings: Vec<String>,
+    /// The kind of object whose Pods are judged later, such as `Deployment`: warned about and never denied.
+    pub early: Option<&'static str>,
+    /// Why no early warning could be given.
+    pub failure: Option<String>,
     /// Which policy decided.
     pub policy_version: String,
     /// Facts that could not be had.
@@ -56,7 +60,11 @@ impl Decision {
         unavailable: Vec<UnavailableFact>,
         policy_version: &str,
     ) -> Self {
-        let denial = (!verdict.allowed()).then(|| Denial { code: 403, message: verdict.message() });
+        // Only Pods are denied; of what will make Pods the author is told what would become of them.
+        let (denied, warnings) = match review.template {
+            None => (!verdict.allowed(), verdict.warning_texts(&review.uid)),
+            Some(template) => (false, verdict.early_warning_texts(template.kind, &review.uid)),
+        };
         Self {
             uid: Some(review.uid.clone().into_owned()),
             namespace: review.namespace.clone().into_owned(),
@@ -64,10 +72,12 @@ impl Decision {
             operation: Some(review.operation),
             dry_run: review.dry_run,
             images: images.iter().map(|field| (field.path.clone(), field.image.to_owned())).collect(),
-            denial,
-            undecided: verdict.undecided(),
+            denial: denied.then(|| Denial { code: 403, message: verdict.message() }),
+            undecided: denied && verdict.undecided(),
             skipped: verdict.skipped.or_else(|| images.is_empty().then_some("no new image")),
-            warnings: verdict.warning_texts(&review.uid),
+            warnings,
+            early: review.template.map(|template| template.kind),
+            failure: None,
             findings: verdict.denials,
             warned: verdict.warnings,
             audited: verdict.audits,
@@ -81,6 +91,20 @@ impl Decision {
     #[must_use]
     pub fn denied(uid: Option<String>, denial: Denial, undecided: bool) -> Self {
         Self { uid, denial: Some(denial), undecided, ..Self::default() }
+    }
+
+    /// An early warning that could not be given: said, and nobody is held up by it.
+    #[must_use]
+    pub fn unadvised(uid: String, template: TemplateKind, why: String) -> Self {
+        let kind = template.kind;
+        let warning = format!("whether this {kind}'s Pods will be denied could not be checked: {why}");
+        Self {
+            warnings: vec![bounded_warning(&warning, &uid)],
+            uid: Some(uid),
+            early: Some(kind),
+            failure: Some(why),
+            ..Self::default()
+        }
     }
 
     /// Whether the request was let in.

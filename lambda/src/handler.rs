@@ -90,7 +90,7 @@ impl Webhook {
     async fn judge(&self, body: &[u8]) -> Decision {
         let review = match admission::decode(body) {
             Ok(review) => review,
-            Err(refusal) => return refused(refusal),
+            Err(refusal) => return refused(body, refusal),
         };
         let request = policy::Request { namespace: &review.namespace, images: review.images() };
         let (verdict, facts) = self.verdict(&request).await;
@@ -110,16 +110,24 @@ impl Webhook {
 
 /// A review that was not understood is the caller's mistake, denied with a sentence for whoever configured it. One
 /// that is too long counts as undecided besides: its Pod may well be compliant.
-fn refused(refusal: Refusal) -> Decision {
+fn refused(body: &[u8], refusal: Refusal) -> Decision {
     let undecided = refusal.code == 413;
-    Decision::denied(refusal.uid, Denial { code: refusal.code, message: refusal.message }, undecided)
+    unjudged(body, refusal.uid, Denial { code: refusal.code, message: refusal.message }, undecided)
 }
 
 fn crashed(body: &[u8]) -> Decision {
     let message = "this Pod could not be checked: a defect in the webhook, its log says where; try again, \
                    and report the line \"defect: panic\" to those who run the webhook";
     let uid = std::str::from_utf8(body).ok().and_then(uid_of);
-    Decision::denied(uid, Denial { code: 500, message: message.to_owned() }, true)
+    unjudged(body, uid, Denial { code: 500, message: message.to_owned() }, true)
+}
+
+/// A Pod that was not judged is denied. An object that makes Pods is not: its Pods will be looked at when they come.
+fn unjudged(body: &[u8], uid: Option<String>, denial: Denial, undecided: bool) -> Decision {
+    match (uid, admission::template_in(body)) {
+        (Some(uid), Some(template)) => Decision::unadvised(uid, template, denial.message),
+        (uid, _) => Decision::denied(uid, denial, undecided),
+    }
 }
 
 /// An admission answer is HTTP 200 even when it denies. Without a uid there is no admission to answer: the same code

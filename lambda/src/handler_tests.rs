@@ -458,3 +458,78 @@ async fn under_a_malformed_policy_pods_could_not_be_checked_and_nothing_else_is_
     ignored["request"]["namespace"] = json!("kube-system");
     assert_eq!(world.admit(&ignored).await["allowed"], true, "a namespace that the environment says to ignore");
 }
+
+/// A Deployment of the Pod of the fixture.
+fn deployment(image: &str) -> Value {
+    let mut review = review(image);
+    let pod = review["request"]["object"].take();
+    review["request"]["object"] = json!({ "kind": "Deployment", "spec": { "template": pod } });
+    review["request"]["kind"] = json!({ "group": "apps", "version": "v1", "kind": "Deployment" });
+    review["request"]["resource"] = json!({ "group": "apps", "version": "v1", "resource": "deployments" });
+    review
+}
+
+#[tokio::test]
+async fn the_author_of_a_deployment_is_warned_that_its_pods_will_be_denied() {
+    let world = World::new(never);
+    let response = world.admit(&deployment("nginx")).await;
+    assert_eq!((&response["allowed"], response.get("status")), (&json!(true), None), "{response}");
+    let warning = response["warnings"][0].as_str().unwrap();
+    let expected = "this Deployment's Pods will be denied: [registry] spec.template.spec.containers[0].image: it comes";
+    assert!(warning.starts_with(expected), "{warning}");
+    assert_eq!(response["auditAnnotations"]["findings"], "registry/docker-hub");
+    let (metric, line) = world.last_lines();
+    assert_eq!((metric.get("Pass"), metric.get("Deny"), &metric["earlyWarning"]), (None, None, &json!(true)));
+    assert_eq!((&line["message"], &line["earlyWarningOf"]), (&json!("early warning"), &json!("Deployment")));
+}
+
+#[tokio::test]
+async fn a_compliant_deployment_is_not_talked_about() {
+    let world = World::new(good);
+    let response = world.admit(&deployment(&format!("{ACCEPTED}/team/app:1.0"))).await;
+    assert_eq!((&response["allowed"], response.get("warnings")), (&json!(true), None), "{response}");
+    assert_eq!(world.last_lines().1["level"], "DEBUG");
+    let response = World::new(never).admit(&deployment("")).await;
+    assert_eq!(
+        (&response["allowed"], response.get("warnings")),
+        (&json!(true), None),
+        "an image to be filled in later"
+    );
+}
+
+#[tokio::test]
+async fn a_deployment_is_never_denied_whatever_goes_wrong() {
+    let image = format!("{ACCEPTED}/team/app:1.0");
+    let changed = |pointer: &str, value: Value| {
+        let mut review = deployment(&image);
+        *review.pointer_mut(pointer).unwrap() = value;
+        review
+    };
+    let whole = "whether this Deployment's Pods will be denied could not be checked: ";
+    let cases: [(&str, Ecr, Value, &str); 6] = [
+        ("ECR throttles", throttling, deployment(&image), "this Deployment's Pods may be denied: "),
+        ("a defect", never, deployment(&image), whole),
+        ("no object", never, changed("/request/object", Value::Null), whole),
+        ("an object of another shape", never, changed("/request/object/spec", json!("canary")), whole),
+        ("3 MB", never, changed("/request/object/kind", json!("x".repeat(3 << 20))), whole),
+        ("the old version", never, changed("/apiVersion", json!("admission.k8s.io/v1beta1")), whole),
+    ];
+    for (name, ecr, review, expected) in cases {
+        let world = World::new(ecr);
+        let response = world.admit(&review).await;
+        assert_eq!((&response["allowed"], response.get("status")), (&json!(true), None), "{name}: {response}");
+        let warnings = response["warnings"].as_array().unwrap();
+        assert!(warnings[0].as_str().unwrap().starts_with(expected), "{name}: {warnings:?}");
+        assert!(
+            warnings.iter().all(|warning| warning.as_str().unwrap().chars().count() <= 256),
+            "{name}: {warnings:?}"
+        );
+        let (metric, line) = world.last_lines();
+        assert_eq!((metric.get("Deny"), &line["earlyWarningOf"]), (None, &json!("Deployment")), "{name}");
+        assert_eq!(line["message"] == "early warning could not be given", expected == whole, "{name}: {line}");
+    }
+    let world = World::new(never).under("{");
+    let response = world.admit(&deployment(&image)).await;
+    assert_eq!(response["allowed"], true);
+    assert!(response["warnings"][0].as_str().unwrap().contains("the policy is malformed"), "{response}");
+}

@@ -69,6 +69,8 @@ pub enum Outcome {
     Denied,
     /// It was denied because it could not be checked.
     Undecided,
+    /// It was no Pod but an object that makes Pods, which is never denied: it says nothing about how many Pods are.
+    Early,
 }
 
 /// What a decision's metric line says.
@@ -90,20 +92,25 @@ pub struct Measured<'a> {
     pub latency: Duration,
 }
 
-/// The line of one decision: `Latency`, and the others each 0 or 1, so that averages are rates.
+/// The line of one decision: `Latency`, and, of a Pod, the others each 0 or 1, so that averages are rates.
 #[must_use]
 pub fn decision(at: SystemTime, measured: &Measured<'_>) -> Value {
-    let values = [
-        (PASS, json!(u8::from(measured.outcome == Outcome::Allowed))),
-        (DENY, json!(u8::from(measured.outcome != Outcome::Allowed))),
-        (UNDECIDED, json!(u8::from(measured.outcome == Outcome::Undecided))),
-        (WARN, json!(u8::from(measured.warned))),
-        (EXEMPTED, json!(u8::from(measured.exempted))),
-        (LATENCY, json!(milliseconds(measured.latency))),
+    let early = measured.outcome == Outcome::Early;
+    let of_pods = [
+        (PASS, measured.outcome == Outcome::Allowed),
+        (DENY, measured.outcome != Outcome::Allowed),
+        (UNDECIDED, measured.outcome == Outcome::Undecided),
+        (WARN, measured.warned),
+        (EXEMPTED, measured.exempted),
     ];
+    let of_pods = of_pods.into_iter().filter(|_| !early).map(|(metric, holds)| (metric, json!(u8::from(holds))));
+    let values: Vec<(Metric, Value)> = of_pods.chain([(LATENCY, json!(milliseconds(measured.latency)))]).collect();
     let mut line = line(at, measured.cluster, &values);
     line.insert("requestUid".to_owned(), json!(measured.request_uid));
     line.insert("namespace".to_owned(), json!(measured.namespace));
+    if early {
+        line.insert("earlyWarning".to_owned(), json!(true));
+    }
     Value::Object(line)
 }
 
@@ -183,6 +190,15 @@ mod tests {
             "requestUid": "u-1", "namespace": "shop",
         });
         assert_eq!(decision(at(), &MEASURED), expected);
+    }
+
+    #[test]
+    fn an_early_warning_is_not_counted_among_pods() {
+        let line = decision(at(), &Measured { outcome: Outcome::Early, ..MEASURED });
+        let metrics = line["_aws"]["CloudWatchMetrics"][0]["Metrics"].clone();
+        assert_eq!(metrics, json!([{ "Name": "Latency", "Unit": "Milliseconds" }]));
+        assert_eq!((&line["earlyWarning"], line.get("Pass"), line.get("Deny")), (&json!(true), None, None));
+        assert_eq!(decision(at(), &MEASURED).get("earlyWarning"), None);
     }
 
     #[test]

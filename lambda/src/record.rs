@@ -42,13 +42,17 @@ struct DecisionFields<'a> {
     name: String,
     operation: Option<&'static str>,
     dry_run: bool,
+    /// The kind of object, if its Pods are judged later.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    early_warning_of: Option<&'static str>,
     allowed: bool,
     undecided: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     skipped: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     code: Option<u16>,
-    /// Only of denials without findings: the other messages say what the findings say.
+    /// Only of denials without findings, for the other messages say what the findings say; and why an early warning could
+    /// not be given.
     #[serde(skip_serializing_if = "Option::is_none")]
     denial: Option<&'a str>,
     image_count: usize,
@@ -113,6 +117,7 @@ pub fn write(log: &Log, cluster: &str, decision: &Decision, latency: Duration) {
 
 fn outcome(decision: &Decision) -> Outcome {
     match (decision.allowed(), decision.undecided) {
+        _ if decision.early.is_some() => Outcome::Early,
         (true, _) => Outcome::Allowed,
         (false, false) => Outcome::Denied,
         (false, true) => Outcome::Undecided,
@@ -122,6 +127,13 @@ fn outcome(decision: &Decision) -> Outcome {
 /// A denial is a warning: somebody's Pod does not start. What could not be checked is an error of this system, all the
 /// more where it was let in.
 fn heading(decision: &Decision) -> (Level, &'static str) {
+    if decision.early.is_some() {
+        return match (&decision.failure, decision.warnings.is_empty()) {
+            (Some(_), _) => (Level::Error, "early warning could not be given"),
+            (None, false) => (Level::Info, "early warning"),
+            (None, true) => (Level::Debug, "nothing to warn about early"),
+        };
+    }
     match (decision.allowed(), decision.undecided, decision.skipped) {
         (_, true, _) => (Level::Error, "denied, could not be checked"),
         (true, _, _) if decision.unchecked() => (Level::Error, "allowed, could not be checked"),
@@ -147,11 +159,12 @@ fn fields<'a>(
         name: short(&decision.name),
         operation: decision.operation.map(crate::admission::Operation::name),
         dry_run: decision.dry_run,
+        early_warning_of: decision.early,
         allowed: decision.allowed(),
         undecided: decision.undecided,
         skipped: decision.skipped,
         code: decision.denial.as_ref().map(|denial| denial.code),
-        denial: without_findings.map(|denial| denial.message.as_str()),
+        denial: without_findings.map(|denial| denial.message.as_str()).or(decision.failure.as_deref()),
         image_count: decision.images.len(),
         images: images.map(|(path, image)| ImageOut { path, image: short(image) }).collect(),
         finding_count: decision.findings.len() + decision.warned.len() + decision.audited.len(),

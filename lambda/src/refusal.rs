@@ -48,7 +48,7 @@ pub fn uid_of(text: &str) -> Option<String> {
 }
 
 /// The first member of that name of a JSON object, found without copying or building anything.
-fn first_member<'a>(text: &'a str, name: &str) -> Option<&'a RawValue> {
+pub(crate) fn first_member<'a>(text: &'a str, name: &str) -> Option<&'a RawValue> {
     let mut deserializer = serde_json::Deserializer::from_str(text);
     let found = deserializer.deserialize_map(FirstMember(name)).ok().flatten();
     deserializer.end().ok().and(found)

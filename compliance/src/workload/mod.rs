@@ -1,13 +1,17 @@
-//! Every image field of a Pod, with the path where it stands.
+//! Every image field of a Pod, and of the template of one, with the path where it stands.
 //!
 //! A view that borrows from the request's bytes: only image fields are read, everything else is skipped without being
 //! built. Two equal keys where an image can stand are an error, so that nobody can show one image to us and another
 //! to the API server. This file must not judge an image, not even an empty one: what is there is yielded.
 
+mod template;
+
 use std::borrow::Cow;
 use std::collections::HashMap;
 
 use serde::Deserialize;
+
+pub use template::{TemplateKind, TemplateView};
 
 /// A Pod, reduced to its images.
 ///
@@ -151,5 +155,4 @@ fn text<'s>(value: Option<&'s Text<'_>>) -> &'s str {
 }
 
 #[cfg(test)]
-#[path = "workload_tests.rs"]
 mod tests;
