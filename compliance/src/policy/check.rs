@@ -8,7 +8,7 @@ use std::fmt;
 use crate::image::ImageReference;
 use crate::policy::day::Day;
 use crate::policy::exemption::{Exemption, NOT_A_PATTERN, Pattern};
-use crate::policy::file::{ExemptionFile, PolicyFile, RegistryFile, RuleFile, TrustedFile};
+use crate::policy::file::{ExemptionFile, PolicyFile, RegistryFile, RuleFile, Table, TrustedFile};
 use crate::policy::mode::{Mode, OnError, RulePolicy};
 use crate::policy::{Options, Policy, Trusted};
 use crate::registry::{Partition, Registry};
@@ -175,10 +175,10 @@ impl Errors {
         all
     }
 
-    fn rules(&mut self, files: &BTreeMap<String, RuleFile>) -> (BTreeMap<&'static str, RulePolicy>, Options) {
+    fn rules(&mut self, files: &Table<RuleFile>) -> (BTreeMap<&'static str, RulePolicy>, Options) {
         let mut rules = BTreeMap::new();
         let mut options = Options::default();
-        for (id, file) in files {
+        for (id, file) in &files.0 {
             let Some(rule) = self.rule(&format!("rules.{}", shown(id, 40)), id) else { continue };
             let key = |name: &str| format!("rules.{id}.{name}");
             let default = RulePolicy::default_of(rule);
@@ -215,16 +215,13 @@ impl Errors {
         self.parsed(key, word, Mode::from_word(word), NOT_A_MODE)
     }
 
-    fn namespaces(
-        &mut self,
-        files: &BTreeMap<String, BTreeMap<String, String>>,
-    ) -> BTreeMap<String, BTreeMap<&'static str, Mode>> {
+    fn namespaces(&mut self, files: &Table<Table<String>>) -> BTreeMap<String, BTreeMap<&'static str, Mode>> {
         let mut all = BTreeMap::new();
-        for (namespace, file) in files {
+        for (namespace, file) in &files.0 {
             let key = format!("namespaces.{}", shown(namespace, 70));
             self.check(&key, namespace, is_namespace(namespace), NOT_A_NAMESPACE);
             let mut modes = BTreeMap::new();
-            for (id, word) in file {
+            for (id, word) in &file.0 {
                 let key = format!("{key}.{}", shown(id, 40));
                 let rule = self.rule(&key, id);
                 let mode = self.mode(&key, Some(word));

@@ -110,6 +110,10 @@ fn keys_that_are_not_known_are_named() {
         (r#"{"exemptions": [{"id": "EX-1", "until": "x"}]}"#, "unknown field `until`"),
         (r#"{"rules": {"registry": {"mode": true}}}"#, "invalid type: boolean"),
         (r#"{"rules": {}, "rules": {}}"#, "duplicate field `rules`"),
+        (r#"{"rules": {"registry": {}, "registry": {"mode": "off"}}}"#, "\"registry\" is given twice"),
+        (r#"{"namespaces": {"a": {}, "a": {}}}"#, "\"a\" is given twice"),
+        (r#"{"namespaces": {"a": {"registry": "off", "registry": "warn"}}}"#, "\"registry\" is given twice"),
+        (r#"{"namespaces": {"a": "off"}}"#, "expected a table"),
         ("", "EOF"),
     ] {
         let error = PolicyFile::from_json(json.as_bytes()).unwrap_err();

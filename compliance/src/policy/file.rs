@@ -3,8 +3,13 @@
 //! Shapes only. A key that is not known is an error of serde; what the values may be is in [`super::check`].
 
 use std::collections::BTreeMap;
+use std::fmt;
+use std::marker::PhantomData;
 
-use serde::{Deserialize, Serialize};
+use serde::de::{Error as _, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
+
+use crate::text::shown;
 
 /// A policy file. Everything may be left out: what is left out has its default.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -23,17 +28,62 @@ pub struct PolicyFile {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub log_level: Option<String>,
     /// By rule id.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub rules: BTreeMap<String, RuleFile>,
+    #[serde(default, skip_serializing_if = "Table::is_empty")]
+    pub rules: Table<RuleFile>,
     /// By namespace: rule id to mode.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub namespaces: BTreeMap<String, BTreeMap<String, String>>,
+    #[serde(default, skip_serializing_if = "Table::is_empty")]
+    pub namespaces: Table<Table<String>>,
     /// The farthest that the end of an exemption may lie ahead when it is deployed, in days; 90 when left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_exemption_days: Option<u32>,
     /// Agreed exceptions.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub exemptions: Vec<ExemptionFile>,
+}
+
+/// Values by name. The same name twice is an error: nobody could say which of the two was meant.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(transparent)]
+pub struct Table<T>(pub BTreeMap<String, T>);
+
+impl<T> Table<T> {
+    fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+// Not derived, since that asks for a default of `T`.
+impl<T> Default for Table<T> {
+    fn default() -> Self {
+        Self(BTreeMap::new())
+    }
+}
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Table<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(TableVisitor(PhantomData))
+    }
+}
+
+struct TableVisitor<T>(PhantomData<T>);
+
+impl<'de, T: Deserialize<'de>> Visitor<'de> for TableVisitor<T> {
+    type Value = Table<T>;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("a table")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        let mut table = BTreeMap::new();
+        while let Some((name, value)) = map.next_entry::<String, T>()? {
+            if table.contains_key(&name) {
+                return Err(A::Error::custom(format!("\"{}\" is given twice; give it once", shown(&name, 80))));
+            }
+            table.insert(name, value);
+        }
+        Ok(Table(table))
+    }
 }
 
 /// An accepted registry.

@@ -23,7 +23,7 @@ use crate::workload::ImageField;
 pub use check::{Home, MOST_EXEMPTION_DAYS, PolicyErrors, is_namespace};
 pub use day::Day;
 pub use exemption::{Exemption, Host, Path, Pattern};
-pub use file::{ExemptionFile, PolicyFile, RegistryFile, RuleFile, TrustedFile};
+pub use file::{ExemptionFile, PolicyFile, RegistryFile, RuleFile, Table, TrustedFile};
 pub use mode::{Mode, OnError, RulePolicy};
 
 /// What the owner configured.
