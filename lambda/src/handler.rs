@@ -152,5 +152,8 @@ fn respond(code: u16, body: Body) -> Response<Body> {
 }
 
 #[cfg(test)]
+#[path = "handler_policy_tests.rs"]
+mod policy_tests;
+#[cfg(test)]
 #[path = "handler_tests.rs"]
 mod tests;
