@@ -8,7 +8,7 @@ use std::time::{Instant, SystemTime};
 
 use compliance::ecr::EcrFacts;
 use compliance::facts::Facts;
-use compliance::policy::{self, Day, Policy};
+use compliance::policy::{self, Policy};
 use compliance::verdict::Verdict;
 use lambda_http::http::header::CONTENT_TYPE;
 use lambda_http::{Body, Request, RequestExt, Response};
@@ -104,7 +104,7 @@ impl Webhook {
         };
         // Nothing is asked of ECR for a request that brings in no image, or none of an accepted registry.
         let facts = self.facts.gather(&policy::wanted(policy, request)).await;
-        (policy::evaluate(policy, request, &facts, Day::of(SystemTime::now())), facts)
+        (policy::evaluate(policy, request, &facts, SystemTime::now()), facts)
     }
 }
 

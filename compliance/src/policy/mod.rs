@@ -1,4 +1,4 @@
-//! What the owner configured, and the decision: one pure function from policy, request, facts and day to a verdict.
+//! What the owner configured, and the decision: one pure function from policy, request, facts and time to a verdict.
 //!
 //! findings → exemptions → what to do on errors → modes → verdict. No I/O and no clock here, and no words of a rule:
 //! those are in [`crate::rules`].
@@ -11,6 +11,7 @@ mod mode;
 mod steps;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::SystemTime;
 
 use crate::facts::{Facts, RepositoryFacts, RepositoryKey, Unavailable};
 use crate::image::ImageReference;
@@ -95,9 +96,9 @@ pub fn wanted(policy: &Policy, request: &Request<'_>) -> BTreeSet<RepositoryKey>
     request.images.iter().filter_map(|field| accepted_repository(policy, field.image)).filter(asked).collect()
 }
 
-/// Judges every image by every rule and says what all findings lead to on that day.
+/// Judges every image by every rule and says what all findings lead to at that moment.
 #[must_use]
-pub fn evaluate(policy: &Policy, request: &Request<'_>, facts: &Facts, today: Day) -> Verdict {
+pub fn evaluate(policy: &Policy, request: &Request<'_>, facts: &Facts, now: SystemTime) -> Verdict {
     if policy.ignores(request.namespace) {
         return Verdict { skipped: Some(IGNORED_NAMESPACE), ..Verdict::default() };
     }
@@ -117,7 +118,7 @@ pub fn evaluate(policy: &Policy, request: &Request<'_>, facts: &Facts, today: Da
         })
         .collect();
     let found = subjects.iter().flat_map(|subject| check(policy, request.namespace, subject)).collect();
-    let (found, exempted) = steps::exempt(found, &policy.exemptions, request.namespace, today);
+    let (found, exempted) = steps::exempt(found, &policy.exemptions, request.namespace, Day::of(now));
     steps::by_mode(steps::on_error(found), exempted)
 }
 

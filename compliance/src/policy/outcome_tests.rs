@@ -2,11 +2,19 @@
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests stand outside #[test] functions")]
 
+use std::time::Duration;
+
 use super::tests::{DIGEST, HOST, facts, policy, registry, request};
 use super::*;
 use crate::verdict::Finding;
 
 const TODAY: &str = "2026-11-24";
+
+/// Of [`TODAY`].
+fn noon() -> SystemTime {
+    let days = Day::of(SystemTime::UNIX_EPOCH).until(Day::parse(TODAY).unwrap());
+    SystemTime::UNIX_EPOCH + Duration::from_hours(u64::try_from(days).unwrap() * 24 + 12)
+}
 
 fn with(change: impl FnOnce(&mut Policy)) -> Policy {
     let mut policy = policy();
@@ -19,7 +27,7 @@ fn rule(mode: Mode) -> RulePolicy {
 }
 
 fn judge(policy: &Policy, namespace: &str, images: &[&str]) -> Verdict {
-    evaluate(policy, &request(namespace, images), &facts(), Day::parse(TODAY).unwrap())
+    evaluate(policy, &request(namespace, images), &facts(), noon())
 }
 
 /// Denials, warnings, audits and exemptions, as words.
@@ -130,7 +138,7 @@ fn repositories_of_a_pull_through_cache_have_a_mode_of_their_own_per_rule() {
     ];
     for (image, expected) in cases {
         let image = format!("{HOST}/{image}");
-        let verdict = evaluate(&policy, &request("default", &[&image]), &facts, Day::parse(TODAY).unwrap());
+        let verdict = evaluate(&policy, &request("default", &[&image]), &facts, noon());
         assert_eq!(outcome(&verdict), expected, "{image}");
     }
 }

@@ -1,8 +1,9 @@
 //! The decision as a whole: the ways past the predecessor, each class of image, and everything at once.
 
 use std::collections::BTreeSet;
+use std::time::SystemTime;
 
-use super::{Day, IGNORED_NAMESPACE, Policy, Request, evaluate, wanted};
+use super::{IGNORED_NAMESPACE, Policy, Request, evaluate, wanted};
 use crate::facts::{
     EffectiveScan, Facts, RegistryScanning, Repository, RepositoryFacts, RepositoryKey, ScanFacts, ScanFrequency,
     ScanType, TagMutability, Unavailable,
@@ -15,10 +16,6 @@ pub(super) const HOST: &str = "111122223333.dkr.ecr.eu-west-1.amazonaws.com";
 const OTHER_ACCOUNT: &str = "999988887777.dkr.ecr.eu-west-1.amazonaws.com";
 const OTHER_REGION: &str = "111122223333.dkr.ecr.us-east-1.amazonaws.com";
 pub(super) const DIGEST: &str = "sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
-
-pub(super) fn today() -> Day {
-    Day::of(std::time::SystemTime::UNIX_EPOCH)
-}
 
 pub(super) fn registry() -> Registry {
     Registry { partition: Partition::Aws, account: "111122223333".to_owned(), region: "eu-west-1".to_owned() }
@@ -77,7 +74,7 @@ pub(super) fn request<'a>(namespace: &'a str, images: &[&'a str]) -> Request<'a>
 }
 
 fn judge(images: &[&str]) -> Verdict {
-    evaluate(&policy(), &request("default", images), &facts(), today())
+    evaluate(&policy(), &request("default", images), &facts(), SystemTime::UNIX_EPOCH)
 }
 
 fn codes(images: &[&str]) -> Vec<String> {
@@ -117,7 +114,7 @@ fn facts_are_those_of_the_account_and_region_named_in_the_image() {
     let mut facts = facts();
     facts.insert(RepositoryKey { registry: other, name: "good".to_owned() }, RepositoryFacts::NotFound);
     let image = format!("{OTHER_ACCOUNT}/good:1");
-    let verdict = evaluate(&policy, &request("default", &[&image]), &facts, today());
+    let verdict = evaluate(&policy, &request("default", &[&image]), &facts, SystemTime::UNIX_EPOCH);
     assert!(verdict.denials.iter().all(|finding| finding.code == "repository-not-found"), "{verdict:?}");
     assert_eq!(verdict.denials.len(), 2);
 }
@@ -180,7 +177,7 @@ fn every_place_of_a_pod_and_every_change_by_an_update_is_judged() {
         "ephemeralContainers": [{"image": "busybox"}], "volumes": [{"image": {"reference": "busybox"}}, {"image": {}}]}}"#;
     let new: PodView<'_> = serde_json::from_str(new).unwrap();
     let request = Request { namespace: "default", images: new.images_not_in(&old) };
-    let verdict = evaluate(&policy(), &request, &facts(), today());
+    let verdict = evaluate(&policy(), &request, &facts(), SystemTime::UNIX_EPOCH);
     let places: Vec<&str> = verdict.denials.iter().map(|finding| finding.path.as_str()).collect();
     let expected = [
         "spec.containers[0].image",
@@ -191,7 +188,10 @@ fn every_place_of_a_pod_and_every_change_by_an_update_is_judged() {
     ];
     assert_eq!(places, expected, "B9");
     let request = Request { namespace: "default", images: old.images_not_in(&old) };
-    assert!(evaluate(&policy(), &request, &facts(), today()).allowed(), "an update that changes no image passes");
+    assert!(
+        evaluate(&policy(), &request, &facts(), SystemTime::UNIX_EPOCH).allowed(),
+        "an update that changes no image passes"
+    );
 }
 
 #[test]
@@ -261,7 +261,7 @@ fn what_could_not_be_had_is_not_called_not_compliant() {
 #[test]
 fn facts_that_nobody_gathered_are_refused_and_not_guessed() {
     let image = format!("{HOST}/good:1");
-    let verdict = evaluate(&policy(), &request("default", &[&image]), &Facts::default(), today());
+    let verdict = evaluate(&policy(), &request("default", &[&image]), &Facts::default(), SystemTime::UNIX_EPOCH);
     assert!(verdict.undecided());
     assert!(verdict.denials.iter().all(|finding| finding.code == "facts-missing"));
 }
@@ -276,7 +276,7 @@ fn mutable_tags_are_found_even_where_scanning_could_not_be_checked() {
 
 #[test]
 fn a_namespace_is_ignored_by_its_exact_name_only() {
-    let judged = |namespace| evaluate(&policy(), &request(namespace, &["nginx"]), &facts(), today());
+    let judged = |namespace| evaluate(&policy(), &request(namespace, &["nginx"]), &facts(), SystemTime::UNIX_EPOCH);
     let ignored = judged("kube-system");
     assert_eq!((ignored.allowed(), ignored.skipped), (true, Some(IGNORED_NAMESPACE)));
     for namespace in ["kube-system2", "kube", "Kube-System", "kube-system ", ""] {
@@ -303,7 +303,7 @@ fn facts_are_wanted_of_accepted_registries_only_and_once_each() {
 #[test]
 fn with_no_accepted_registry_everything_is_refused() {
     let image = format!("{HOST}/good:1");
-    let verdict = evaluate(&Policy::default(), &request("default", &[&image]), &facts(), today());
+    let verdict = evaluate(&Policy::default(), &request("default", &[&image]), &facts(), SystemTime::UNIX_EPOCH);
     assert_eq!(verdict.denials[0].code, "account-not-accepted");
     assert!(verdict.denials[0].message.contains("no registry is accepted"));
 }
