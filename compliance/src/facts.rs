@@ -1,11 +1,18 @@
-//! What was learnt about repositories: plain data between the edge that asks ECR and the rules that judge.
+//! What was learnt about repositories and images: plain data between the edge that asks ECR and the rules that judge.
 //!
-//! A fact says whether it is known; "could not be had" is a value of its own and never reads as "not compliant".
-//! This file must not ask anybody and must not judge.
+//! A fact says whether it is known and how old it is; "could not be had" is a value of its own and never reads as "not
+//! compliant". This file must not ask anybody and must not judge.
+
+mod age;
+mod image;
 
 use std::collections::BTreeMap;
 use std::fmt;
 
+pub use self::age::Age;
+pub use self::image::{
+    Image, ImageFacts, ImageId, ImageKey, ImageStatus, ScanReport, ScanResult, ScanStatus, Severity, WantedImages,
+};
 use crate::registry::Registry;
 
 /// One repository of one registry: what facts are kept under.
@@ -158,6 +165,12 @@ pub struct Unavailable {
 }
 
 impl Unavailable {
+    /// Whether ECR failed to say anything, as opposed to saying no: only then may an older answer stand in.
+    #[must_use]
+    pub fn is_outage(&self) -> bool {
+        matches!(self.code, "throttled" | "timeout" | "unreachable" | "ecr-error" | "unreadable-answer")
+    }
+
     /// A reason that did not come from AWS.
     #[must_use]
     pub fn new(code: &'static str, sentence: impl Into<String>) -> Self {
@@ -179,28 +192,103 @@ impl fmt::Display for Unavailable {
 
 /// Everything that was learnt for one decision.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Facts(BTreeMap<RepositoryKey, RepositoryFacts>);
+pub struct Facts {
+    repositories: BTreeMap<RepositoryKey, (RepositoryFacts, Age)>,
+    images: BTreeMap<ImageKey, (ImageFacts, Age)>,
+    scans: BTreeMap<ImageKey, (ScanResult, Age)>,
+}
 
 impl Facts {
     /// What is known of this repository; `None` when nobody asked.
     #[must_use]
     pub fn get(&self, key: &RepositoryKey) -> Option<&RepositoryFacts> {
-        self.0.get(key)
+        self.repositories.get(key).map(|(facts, _)| facts)
     }
 
-    /// Adds or replaces what is known of a repository.
+    /// How old what is known of this repository is: its oldest part counts.
+    #[must_use]
+    pub fn age(&self, key: &RepositoryKey) -> Option<Age> {
+        self.repositories.get(key).map(|(_, age)| *age)
+    }
+
+    /// What is known of this image; `None` when nobody asked.
+    #[must_use]
+    pub fn image(&self, key: &ImageKey) -> Option<&ImageFacts> {
+        self.images.get(key).map(|(facts, _)| facts)
+    }
+
+    /// What is known of the vulnerabilities in this image; `None` when nobody asked, which is also so for an image
+    /// that does not exist, that is archived, or that is an index.
+    #[must_use]
+    pub fn scan(&self, key: &ImageKey) -> Option<&ScanResult> {
+        self.scans.get(key).map(|(result, _)| result)
+    }
+
+    /// How old what is known of this image is, its scan's result included.
+    #[must_use]
+    pub fn image_age(&self, key: &ImageKey) -> Option<Age> {
+        let image = self.images.get(key).map(|(_, age)| *age);
+        let scan = self.scans.get(key).map(|(_, age)| *age);
+        image.into_iter().chain(scan).reduce(Age::or_older)
+    }
+
+    /// Adds or replaces what is known of a repository as of now.
     pub fn insert(&mut self, key: RepositoryKey, facts: RepositoryFacts) {
-        self.0.insert(key, facts);
+        self.insert_aged(key, facts, Age::NOW);
     }
 
-    /// All of it, in the order of the keys.
+    /// The same for something that was learnt earlier.
+    pub fn insert_aged(&mut self, key: RepositoryKey, facts: RepositoryFacts, age: Age) {
+        self.repositories.insert(key, (facts, age));
+    }
+
+    /// Adds or replaces what is known of an image.
+    pub fn insert_image(&mut self, key: ImageKey, facts: ImageFacts, age: Age) {
+        self.images.insert(key, (facts, age));
+    }
+
+    /// Adds or replaces what is known of the vulnerabilities in an image.
+    pub fn insert_scan(&mut self, key: ImageKey, result: ScanResult, age: Age) {
+        self.scans.insert(key, (result, age));
+    }
+
+    /// What is known of repositories, in the order of the keys.
     pub fn iter(&self) -> impl Iterator<Item = (&RepositoryKey, &RepositoryFacts)> {
-        self.0.iter()
+        self.repositories.iter().map(|(key, (facts, _))| (key, facts))
+    }
+
+    /// What is known of images, in the order of the keys.
+    pub fn images(&self) -> impl Iterator<Item = (&ImageKey, &ImageFacts)> {
+        self.images.iter().map(|(key, (facts, _))| (key, facts))
+    }
+
+    /// What is known of vulnerabilities, in the order of the keys.
+    pub fn scans(&self) -> impl Iterator<Item = (&ImageKey, &ScanResult)> {
+        self.scans.iter().map(|(key, (result, _))| (key, result))
+    }
+
+    /// The age of the oldest fact of all; `None` when there are none.
+    #[must_use]
+    pub fn oldest(&self) -> Option<Age> {
+        let repositories = self.repositories.values().map(|(_, age)| *age);
+        let images = self.images.values().map(|(_, age)| *age);
+        repositories.chain(images).chain(self.scans.values().map(|(_, age)| *age)).reduce(Age::or_older)
+    }
+
+    /// Takes over what another gathering learnt.
+    pub fn merge(&mut self, other: Self) {
+        self.repositories.extend(other.repositories);
+        self.images.extend(other.images);
+        self.scans.extend(other.scans);
     }
 }
 
 impl FromIterator<(RepositoryKey, RepositoryFacts)> for Facts {
     fn from_iter<I: IntoIterator<Item = (RepositoryKey, RepositoryFacts)>>(pairs: I) -> Self {
-        Self(pairs.into_iter().collect())
+        let mut facts = Self::default();
+        for (key, known) in pairs {
+            facts.insert(key, known);
+        }
+        facts
     }
 }

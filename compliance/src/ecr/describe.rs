@@ -11,28 +11,53 @@ use futures_util::StreamExt as _;
 use futures_util::future::join_all;
 use futures_util::stream;
 
+use crate::ecr::MOST_AT_ONCE;
+use crate::ecr::cache::Lasting;
+use crate::ecr::call::Call;
 use crate::ecr::error::Failure;
-use crate::ecr::{Call, MOST_AT_ONCE};
-use crate::facts::{TagMutability, Unavailable};
+use crate::ecr::shelf::{Answers, Question};
+use crate::facts::{RepositoryKey, TagMutability, Unavailable};
 
 /// ECR's limit of names in a call.
 const BATCH: usize = 100;
 
 /// What the call says about one repository.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) enum Described {
     Found { mutability: TagMutability, scan_on_push: bool },
     NotFound,
-    Unavailable(Unavailable),
 }
 
-/// Asks about all names; the answer has each of them.
-pub(super) async fn gather(call: &Call<'_>, names: &[&str]) -> BTreeMap<String, Described> {
-    let batches = names.chunks(BATCH).map(|batch| describe(call, batch));
-    join_all(batches).await.into_iter().flatten().collect()
+type Descriptions = Vec<(String, Result<Described, Unavailable>)>;
+
+/// The question about repositories.
+pub(super) struct Repositories<'a>(pub(super) &'a Call<'a>);
+
+impl Question for Repositories<'_> {
+    type Key = RepositoryKey;
+    type Fact = Described;
+
+    fn call(&self) -> &Call<'_> {
+        self.0
+    }
+
+    fn lasting(&self, _: &RepositoryKey, fact: &Described) -> Lasting {
+        match fact {
+            Described::Found { .. } => Lasting::Settled,
+            // Somebody may be creating it right now.
+            Described::NotFound => Lasting::Brief,
+        }
+    }
+
+    async fn ask(&self, keys: &[RepositoryKey]) -> Answers<RepositoryKey, Described> {
+        let names: Vec<&str> = keys.iter().map(|key| key.name.as_str()).collect();
+        let batches = names.chunks(BATCH).map(|batch| describe(self.0, batch));
+        let answers = join_all(batches).await.into_iter().flatten();
+        answers.map(|(name, answer)| (RepositoryKey { registry: self.0.registry.clone(), name }, answer)).collect()
+    }
 }
 
-async fn describe(call: &Call<'_>, names: &[&str]) -> Vec<(String, Described)> {
+async fn describe(call: &Call<'_>, names: &[&str]) -> Descriptions {
     match request(call, names).await {
         Ok(repositories) => read(call, names, &repositories),
         // One bad name fails the whole call, so each has to be asked for by itself.
@@ -41,7 +66,7 @@ async fn describe(call: &Call<'_>, names: &[&str]) -> Vec<(String, Described)> {
     }
 }
 
-async fn one_by_one(call: &Call<'_>, names: &[&str]) -> Vec<(String, Described)> {
+async fn one_by_one(call: &Call<'_>, names: &[&str]) -> Descriptions {
     let mut answers = Vec::with_capacity(names.len());
     let singles: Vec<_> = names.iter().map(|name| single(call, name)).collect();
     let mut running = stream::iter(singles).buffer_unordered(MOST_AT_ONCE);
@@ -51,7 +76,7 @@ async fn one_by_one(call: &Call<'_>, names: &[&str]) -> Vec<(String, Described)>
     answers
 }
 
-async fn single(call: &Call<'_>, name: &str) -> Vec<(String, Described)> {
+async fn single(call: &Call<'_>, name: &str) -> Descriptions {
     match request(call, &[name]).await {
         Ok(repositories) => read(call, &[name], &repositories),
         Err(failure) => vec![(name.to_owned(), failed(failure))],
@@ -67,27 +92,27 @@ async fn request(call: &Call<'_>, names: &[&str]) -> Result<Vec<Repository>, Fai
     Ok(output.repositories.unwrap_or_default())
 }
 
-fn failed(failure: Failure) -> Described {
+fn failed(failure: Failure) -> Result<Described, Unavailable> {
     match failure {
-        Failure::NoRepository(_) => Described::NotFound,
-        Failure::BadName(why) | Failure::Other(why) => Described::Unavailable(why),
+        Failure::NoRepository(_) => Ok(Described::NotFound),
+        other => Err(other.into_unavailable()),
     }
 }
 
 /// Takes from an answer only what was asked for. A name it does not have does not exist.
-fn read(call: &Call<'_>, names: &[&str], repositories: &[Repository]) -> Vec<(String, Described)> {
+fn read(call: &Call<'_>, names: &[&str], repositories: &[Repository]) -> Descriptions {
     let answers: BTreeMap<&str, &Repository> =
         repositories.iter().filter_map(|one| Some((one.repository_name()?, one))).collect();
     let about = |name: &&str| {
         let described = match answers.get(*name) {
-            None => Described::NotFound,
-            Some(repository) if !is_asked(call, name, repository) => Described::Unavailable(call.wrong_registry()),
-            Some(repository) => Described::Found {
+            None => Ok(Described::NotFound),
+            Some(repository) if !is_asked(call, name, repository) => Err(call.wrong_registry()),
+            Some(repository) => Ok(Described::Found {
                 mutability: mutability(repository),
                 scan_on_push: repository
                     .image_scanning_configuration()
                     .is_some_and(ImageScanningConfiguration::scan_on_push),
-            },
+            }),
         };
         ((*name).to_owned(), described)
     };

@@ -6,7 +6,8 @@ use aws_sdk_ecr::config::http::HttpResponse;
 use aws_sdk_ecr::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_ecr::operation::RequestId as _;
 
-use crate::ecr::Call;
+use crate::ecr::call::Call;
+use crate::ecr::clients::Standing;
 use crate::facts::Unavailable;
 use crate::text::shown;
 
@@ -15,6 +16,10 @@ use crate::text::shown;
 pub(super) enum Failure {
     /// A repository of the call does not exist.
     NoRepository(Unavailable),
+    /// An image of the call does not exist.
+    NoImage(Unavailable),
+    /// The image of the call was never scanned.
+    NoScan(Unavailable),
     /// ECR does not take the parameters, of which the names are the only ones that vary.
     BadName(Unavailable),
     /// Anything else.
@@ -24,12 +29,26 @@ pub(super) enum Failure {
 impl Failure {
     /// Whether another name in the same call may have been the only fault.
     pub(super) fn is_about_a_name(&self) -> bool {
-        matches!(self, Self::NoRepository(_) | Self::BadName(_))
+        matches!(self, Self::NoRepository(_) | Self::NoImage(_) | Self::BadName(_))
+    }
+
+    pub(super) fn why(&self) -> &Unavailable {
+        match self {
+            Self::NoRepository(why)
+            | Self::NoImage(why)
+            | Self::NoScan(why)
+            | Self::BadName(why)
+            | Self::Other(why) => why,
+        }
     }
 
     pub(super) fn into_unavailable(self) -> Unavailable {
         match self {
-            Self::NoRepository(why) | Self::BadName(why) | Self::Other(why) => why,
+            Self::NoRepository(why)
+            | Self::NoImage(why)
+            | Self::NoScan(why)
+            | Self::BadName(why)
+            | Self::Other(why) => why,
         }
     }
 }
@@ -37,6 +56,15 @@ impl Failure {
 /// Nothing came back by the deadline.
 pub(super) fn timeout(call: &Call<'_>) -> Failure {
     Failure::Other(Unavailable::new("timeout", format!("ECR of {} did not answer in time; try again", call.registry)))
+}
+
+/// The registry throttled a moment ago, so it was not asked.
+pub(super) fn throttled(call: &Call<'_>) -> Failure {
+    Failure::Other(Unavailable::new("throttled", throttling(call)))
+}
+
+fn throttling(call: &Call<'_>) -> String {
+    format!("ECR of {} is throttling requests; try again", call.registry)
 }
 
 /// Reads what the SDK reports.
@@ -80,12 +108,18 @@ fn answered<E: ProvideErrorMetadata>(
         "RepositoryNotFoundException" => {
             ("scan-facts-missing", format!("ECR of {registry} does not yet know the repository"), Failure::NoRepository)
         }
-        "InvalidParameterException" | "ValidationException" => {
-            ("ecr-rejected", format!("ECR of {registry} does not take the repository's name"), Failure::BadName)
+        "ImageNotFoundException" => {
+            ("image-facts-missing", format!("ECR of {registry} does not yet know the image"), Failure::NoImage)
         }
-        _ if is_throttling(code, status) => {
-            ("throttled", format!("ECR of {registry} is throttling requests; try again"), Failure::Other)
+        "ScanNotFoundException" => {
+            ("scan-missing", format!("ECR of {registry} has no scan of the image"), Failure::NoScan)
         }
+        "InvalidParameterException" | "ValidationException" => (
+            "ecr-rejected",
+            format!("ECR of {registry} does not take the repository's name, or the image's tag or digest"),
+            Failure::BadName,
+        ),
+        _ if is_throttling(code, status) => ("throttled", throttling(call), Failure::Other),
         "AccessDeniedException" | "AccessDenied" => ("access-denied", denied(call, action), Failure::Other),
         _ if is_about_credentials(code) => (
             "credentials",
@@ -94,20 +128,28 @@ fn answered<E: ProvideErrorMetadata>(
         ),
         // A success that the SDK could not read.
         _ if (200..300).contains(&status) => ("unreadable-answer", unreadable(call), Failure::Other),
-        _ => ("ecr-error", format!("ECR of {registry} answered with an error; try again"), Failure::Other),
+        _ if status >= 500 => {
+            ("ecr-error", format!("ECR of {registry} answered with an error; try again"), Failure::Other)
+        }
+        _ => ("ecr-refused", format!("ECR of {registry} refused the question"), Failure::Other),
     };
     with_ids(error, Unavailable::new(reason, sentence), failure)
 }
 
 fn denied(call: &Call<'_>, action: &str) -> String {
     let registry = call.registry;
-    if call.own {
-        format!("the webhook's role may not call ecr:{action} in {registry}; its policy must allow it")
-    } else {
-        format!(
+    match call.standing {
+        Standing::Own => {
+            format!("the webhook's role may not call ecr:{action} in {registry}; its policy must allow it")
+        }
+        Standing::Assumed => format!(
+            "the role that the webhook assumes in account {} may not call ecr:{action} in {}; its policy must allow it",
+            registry.account, registry.region
+        ),
+        Standing::Foreign => format!(
             "account {} does not let the webhook call ecr:{action} in {}; the repository's policy there must allow it to the webhook's role",
             registry.account, registry.region
-        )
+        ),
     }
 }
 

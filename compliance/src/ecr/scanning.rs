@@ -12,47 +12,66 @@ use futures_util::StreamExt as _;
 use futures_util::future::join_all;
 use futures_util::stream;
 
+use crate::ecr::MOST_AT_ONCE;
+use crate::ecr::cache::Lasting;
+use crate::ecr::call::Call;
 use crate::ecr::error::Failure;
-use crate::ecr::{Call, MOST_AT_ONCE};
-use crate::facts::{EffectiveScan, RegistryScanning, ScanFrequency, ScanType, ScanningRule, Unavailable};
+use crate::ecr::shelf::{Answers, Question};
+use crate::facts::{RegistryScanning, RepositoryKey, ScanFrequency, ScanType, ScanningRule, Unavailable};
+use crate::registry::Registry;
 
 /// ECR's limit of names in a call.
 const BATCH: usize = 25;
 
-/// The scanning side of one registry.
-#[derive(Debug)]
-pub(super) struct Scanning {
-    registry: Result<RegistryScanning, Unavailable>,
-    repositories: BTreeMap<String, Result<Setting, Unavailable>>,
-}
-
+/// What the registry's rules come to for one repository.
 #[derive(Debug, Clone)]
-struct Setting {
-    scan_on_push: bool,
-    frequency: ScanFrequency,
+pub(super) struct Setting {
+    pub(super) scan_on_push: bool,
+    pub(super) frequency: ScanFrequency,
 }
 
-/// Asks for the registry's rules and for what they mean for each name, at the same time.
-pub(super) async fn gather(call: &Call<'_>, names: &[&str]) -> Scanning {
-    let batches = join_all(names.chunks(BATCH).map(|batch| settings(call, batch)));
-    let (registry, batches) = tokio::join!(registry(call), batches);
-    Scanning { registry, repositories: batches.into_iter().flatten().collect() }
+/// The question about single repositories.
+pub(super) struct RepositorySettings<'a>(pub(super) &'a Call<'a>);
+
+impl Question for RepositorySettings<'_> {
+    type Key = RepositoryKey;
+    type Fact = Setting;
+
+    fn call(&self) -> &Call<'_> {
+        self.0
+    }
+
+    fn lasting(&self, _: &RepositoryKey, _: &Setting) -> Lasting {
+        Lasting::Settled
+    }
+
+    async fn ask(&self, keys: &[RepositoryKey]) -> Answers<RepositoryKey, Setting> {
+        let names: Vec<&str> = keys.iter().map(|key| key.name.as_str()).collect();
+        let batches = names.chunks(BATCH).map(|batch| settings(self.0, batch));
+        let answers = join_all(batches).await.into_iter().flatten();
+        answers.map(|(name, answer)| (RepositoryKey { registry: self.0.registry.clone(), name }, answer)).collect()
+    }
 }
 
-impl Scanning {
-    /// What is known about one repository. Both halves are needed: the scan type says which setting counts.
-    pub(super) fn of(&self, name: &str) -> EffectiveScan {
-        let registry = match &self.registry {
-            Ok(registry) => registry.clone(),
-            Err(why) => return EffectiveScan::Unavailable(why.clone()),
-        };
-        match self.repositories.get(name) {
-            Some(Ok(Setting { scan_on_push, frequency })) => {
-                EffectiveScan::Known { scan_on_push: *scan_on_push, frequency: frequency.clone(), registry }
-            }
-            Some(Err(why)) => EffectiveScan::Unavailable(why.clone()),
-            None => EffectiveScan::Unavailable(absent()),
-        }
+/// The question about the registry itself.
+pub(super) struct RegistryRules<'a>(pub(super) &'a Call<'a>);
+
+impl Question for RegistryRules<'_> {
+    type Key = Registry;
+    type Fact = RegistryScanning;
+
+    fn call(&self) -> &Call<'_> {
+        self.0
+    }
+
+    fn lasting(&self, _: &Registry, _: &RegistryScanning) -> Lasting {
+        Lasting::Settled
+    }
+
+    async fn ask(&self, keys: &[Registry]) -> Answers<Registry, RegistryScanning> {
+        // There is one key: that of the call.
+        let answer = registry(self.0).await;
+        keys.iter().map(|key| (key.clone(), answer.clone())).collect()
     }
 }
 

@@ -15,7 +15,7 @@ use aws_smithy_types::body::SdkBody;
 use serde_json::{Value, json};
 use tokio::sync::Barrier;
 
-use crate::ecr::EcrFacts;
+use crate::ecr::{Clock, EcrFacts, Moment};
 use crate::facts::RepositoryKey;
 use crate::registry::{Partition, Registry};
 
@@ -77,10 +77,32 @@ impl FakeEcr {
         EcrFacts::new(BTreeMap::from([(REGION.to_owned(), self.client())]), OWN.to_owned(), DEADLINE)
     }
 
+    /// How many calls there were.
+    pub(super) fn count(&self) -> usize {
+        self.calls.lock().unwrap().len()
+    }
+
     /// The bodies of the calls of one operation.
     pub(super) fn asked(&self, operation: &str) -> Vec<Value> {
         let calls = self.calls.lock().unwrap();
         calls.iter().filter(|(name, _)| name == operation).map(|(_, body)| body.clone()).collect()
+    }
+}
+
+/// A clock that stands where it is put.
+#[derive(Debug, Clone, Default)]
+pub(super) struct ManualClock(Arc<Mutex<Duration>>);
+
+impl ManualClock {
+    pub(super) fn set(&self, seconds: u64) {
+        *self.0.lock().unwrap() = Duration::from_secs(seconds);
+    }
+}
+
+impl Clock for ManualClock {
+    fn now(&self) -> Moment {
+        let now = *self.0.lock().unwrap();
+        Moment { monotonic: now, wall: now }
     }
 }
 

@@ -1,6 +1,9 @@
 //! The edge against an ECR at the wire: batches, missing names, wrong answers, errors, deadlines.
 
 mod fake;
+mod joining;
+mod memory;
+mod roles;
 
 use std::collections::BTreeSet;
 

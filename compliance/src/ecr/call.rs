@@ -1,0 +1,72 @@
+//! What every call to one registry has in common: the way there, the deadline, and what is noted about it.
+
+use aws_sdk_ecr::Client;
+use aws_sdk_ecr::config::http::HttpResponse;
+use aws_sdk_ecr::error::{ProvideErrorMetadata, SdkError};
+use tokio::time::{Instant, timeout_at};
+
+use crate::ecr::clients::Standing;
+use crate::ecr::clock::Clock;
+use crate::ecr::error::{self, Failure};
+use crate::ecr::report::Tally;
+use crate::ecr::trouble::Trouble;
+use crate::facts::Unavailable;
+use crate::registry::Registry;
+
+/// The way to one registry, for one gathering.
+#[derive(Debug)]
+pub(super) struct Call<'a> {
+    pub(super) client: &'a Client,
+    pub(super) registry: &'a Registry,
+    pub(super) standing: Standing,
+    pub(super) until: Instant,
+    pub(super) clock: &'a dyn Clock,
+    pub(super) tally: &'a Tally,
+    pub(super) trouble: &'a Trouble,
+}
+
+impl Call<'_> {
+    /// Waits for an answer until the deadline. `action` is the name of the operation, as in an IAM policy.
+    pub(super) async fn within<T, E: ProvideErrorMetadata>(
+        &self,
+        action: &'static str,
+        answer: impl Future<Output = Result<T, SdkError<E, HttpResponse>>>,
+    ) -> Result<T, Failure> {
+        if self.trouble.is_pausing(self.registry, self.clock.now()) {
+            return Err(error::throttled(self));
+        }
+        self.tally.sent();
+        let result = match timeout_at(self.until, answer).await {
+            Ok(Ok(output)) => Ok(output),
+            Ok(Err(error)) => Err(error::read(self, action, &error)),
+            Err(_) => Err(error::timeout(self)),
+        };
+        let failure = result.as_ref().err().map(Failure::why);
+        self.tally.answered(failure.is_some_and(|why| why.code == "throttled"));
+        if let Some(why) = failure {
+            self.trouble.note(self.registry, why, self.clock.now());
+        }
+        result
+    }
+
+    /// The code of a failure of this registry so recent that another is to be expected.
+    pub(super) fn recent_outage(&self) -> Option<&'static str> {
+        self.trouble.recent(self.registry, self.clock.now())
+    }
+
+    /// Whether the registry's scanning configuration can be read: ECR tells it to nobody but the account itself.
+    pub(super) fn is_within_account(&self) -> bool {
+        self.standing != Standing::Foreign
+    }
+
+    /// Whether an ARN in an answer is that of the repository that was asked for.
+    pub(super) fn owns(&self, arn: &str, name: &str) -> bool {
+        let Registry { partition, account, region } = self.registry;
+        arn == format!("arn:{}:ecr:{region}:{account}:repository/{name}", partition.id())
+    }
+
+    /// What an answer about another registry's repository is worth.
+    pub(super) fn wrong_registry(&self) -> Unavailable {
+        Unavailable::new("wrong-registry", format!("ECR answered for another registry than {}", self.registry))
+    }
+}

@@ -1,0 +1,63 @@
+//! What a gathering cost: numbers for metrics. Nothing here is a fact, and nothing judges.
+
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+/// What one gathering did. All counts are of this gathering alone.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct GatherReport {
+    /// Operations sent to ECR. The SDK may have tried each of them more than once.
+    pub calls: u32,
+    /// Those that ended with ECR throttling them.
+    pub throttled: u32,
+    /// Answers that needed no call of this gathering: remembered and fresh, or shared with another gathering.
+    pub cache_hits: u32,
+    /// Answers that were remembered and no longer fresh, used because ECR failed.
+    pub served_stale: u32,
+    /// From the first call sent to the last answer; `None` without calls.
+    pub ecr_latency: Option<Duration>,
+}
+
+/// Counts while a gathering runs.
+#[derive(Debug, Default)]
+pub(super) struct Tally(Mutex<Counts>);
+
+#[derive(Debug, Default)]
+struct Counts {
+    report: GatherReport,
+    first_call: Option<Instant>,
+}
+
+impl Tally {
+    pub(super) fn sent(&self) {
+        self.change(|counts| {
+            counts.report.calls += 1;
+            counts.first_call.get_or_insert_with(Instant::now);
+        });
+    }
+
+    pub(super) fn answered(&self, throttled: bool) {
+        self.change(|counts| {
+            counts.report.throttled += u32::from(throttled);
+            counts.report.ecr_latency = counts.first_call.map(|first| first.elapsed());
+        });
+    }
+
+    pub(super) fn hit(&self) {
+        self.change(|counts| counts.report.cache_hits += 1);
+    }
+
+    pub(super) fn stale(&self) {
+        self.change(|counts| counts.report.served_stale += 1);
+    }
+
+    pub(super) fn report(&self) -> GatherReport {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).report
+    }
+
+    fn change(&self, how: impl FnOnce(&mut Counts)) {
+        how(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+}
