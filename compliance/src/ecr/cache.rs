@@ -38,7 +38,6 @@ pub(super) enum Lasting {
     /// While fresh, and in grace when ECR fails.
     Settled,
     /// While fresh only: after that it may be about something else, like a tag that was moved.
-    #[allow(dead_code, reason = "of images named by a tag, which are not asked about yet")]
     Movable,
     /// Briefly only: nothing is there yet, or something is under way.
     Brief,

@@ -11,6 +11,9 @@ mod clients;
 mod clock;
 mod describe;
 mod error;
+mod findings;
+mod images;
+mod remembered;
 mod report;
 mod scanning;
 mod shelf;
@@ -29,18 +32,15 @@ pub use self::clients::Clients;
 pub use self::clock::{Clock, Moment, SystemClock};
 pub use self::report::GatherReport;
 use crate::ecr::call::Call;
-use crate::ecr::describe::{Described, Repositories};
+use crate::ecr::remembered::Memory;
 use crate::ecr::report::Tally;
-use crate::ecr::scanning::{RegistryRules, RepositorySettings, Setting};
-use crate::ecr::shelf::{Known, Shelf};
-use crate::ecr::trouble::Trouble;
-use crate::facts::{
-    Age, EffectiveScan, Facts, RegistryScanning, Repository, RepositoryFacts, RepositoryKey, ScanFacts, Unavailable,
-};
+use crate::facts::{Age, Facts, ImageFacts, ImageKey, RepositoryFacts, RepositoryKey, Unavailable, WantedImages};
 use crate::registry::Registry;
 
 /// The most repositories asked about for one request. A Pod of 3 MB could name tens of thousands; no honest one does.
 pub const MOST_REPOSITORIES: usize = 300;
+/// The same for images.
+pub const MOST_IMAGES: usize = 300;
 /// The shortest name a repository can have: a shorter one would spoil the call for all others.
 const SHORTEST_NAME: usize = 2;
 /// How many calls for single names run at once.
@@ -53,15 +53,6 @@ pub struct EcrFacts {
     deadline: Duration,
     clock: Arc<dyn Clock>,
     memory: Arc<Memory>,
-}
-
-/// What is remembered from one gathering to the next.
-#[derive(Debug)]
-struct Memory {
-    repositories: Shelf<RepositoryKey, Described>,
-    settings: Shelf<RepositoryKey, Setting>,
-    rules: Shelf<Registry, RegistryScanning>,
-    trouble: Trouble,
 }
 
 /// What a gathering came to.
@@ -105,120 +96,100 @@ impl EcrFacts {
     ///
     /// Takes no longer than the deadline and never fails.
     pub async fn gather(&self, wanted: &BTreeSet<RepositoryKey>) -> Facts {
-        self.gather_all(wanted).await.facts
+        self.gather_all(wanted, &WantedImages::default()).await.facts
     }
 
-    /// The same, with what it cost.
-    pub async fn gather_all(&self, wanted: &BTreeSet<RepositoryKey>) -> Gathered {
+    /// The same for repositories and images, with what it cost.
+    ///
+    /// Images cost a round trip beside that for repositories, and those whose scans are wanted another one after it.
+    pub async fn gather_all(&self, wanted: &BTreeSet<RepositoryKey>, images: &WantedImages) -> Gathered {
         let until = Instant::now() + self.deadline;
         let tally = Tally::default();
-        let mut names: BTreeMap<&Registry, Vec<&str>> = BTreeMap::new();
-        for key in wanted.iter().take(MOST_REPOSITORIES) {
-            names.entry(&key.registry).or_default().push(&key.name);
-        }
-        let registries = names.iter().map(|(registry, names)| self.ask(registry, names, until, &tally));
         let mut facts = Facts::default();
-        for learnt in join_all(registries).await {
+        let by_registry = by_registry(wanted, images, &mut facts);
+        let asked = by_registry.into_iter().map(|(registry, wanted)| self.ask(registry, wanted, until, &tally));
+        for learnt in join_all(asked).await {
             facts.merge(learnt);
-        }
-        for key in wanted.iter().skip(MOST_REPOSITORIES) {
-            facts.insert(key.clone(), RepositoryFacts::Unavailable(too_many()));
         }
         Gathered { facts, report: tally.report() }
     }
 
-    /// Everything about some repositories of one registry.
-    async fn ask(&self, registry: &Registry, names: &[&str], until: Instant, tally: &Tally) -> Facts {
-        let key = |name: &str| RepositoryKey { registry: registry.clone(), name: name.to_owned() };
+    /// Everything about what is wanted of one registry.
+    async fn ask(&self, registry: &Registry, wanted: Wanted, until: Instant, tally: &Tally) -> Facts {
         let Some((client, standing)) = self.clients.of(registry) else {
-            let facts = RepositoryFacts::Unavailable(no_client(registry));
-            return names.iter().map(|name| (key(name), facts.clone())).collect();
+            return wanted.unavailable(&no_client(registry));
         };
         let (clock, trouble) = (&*self.clock, &self.memory.trouble);
         let call = Call { client, registry, standing, until, clock, tally, trouble };
-        let (possible, impossible): (Vec<_>, Vec<_>) =
-            names.iter().map(|name| key(name)).partition(|key| key.name.len() >= SHORTEST_NAME);
-        let mut facts = self.memory.repositories(&call, possible).await;
-        for key in impossible {
-            facts.insert(key, RepositoryFacts::NotFound);
-        }
-        facts
-    }
-}
-
-impl Memory {
-    fn new(settings: CacheSettings) -> Self {
-        Self {
-            repositories: Shelf::new(settings),
-            settings: Shelf::new(settings),
-            rules: Shelf::new(settings),
-            trouble: Trouble::default(),
-        }
-    }
-
-    /// Asks for all three sides of repositories at the same time.
-    async fn repositories(&self, call: &Call<'_>, keys: Vec<RepositoryKey>) -> Facts {
-        let scanned = if call.is_within_account() { keys.clone() } else { Vec::new() };
-        let registry = if scanned.is_empty() { Vec::new() } else { vec![call.registry.clone()] };
-        let (repositories, rules, settings) = (Repositories(call), RegistryRules(call), RepositorySettings(call));
-        let (mut described, rules, mut settings) = tokio::join!(
-            self.repositories.gather(&repositories, keys.clone()),
-            self.rules.gather(&rules, registry),
-            self.settings.gather(&settings, scanned),
+        let (mut repositories, images) = tokio::join!(
+            self.memory.repositories(&call, wanted.repositories),
+            self.memory.images(&call, wanted.images, &wanted.scanned),
         );
-        let rules = rules.get(call.registry);
+        repositories.merge(images);
+        repositories
+    }
+}
+
+/// What is wanted of one registry.
+#[derive(Debug, Default)]
+struct Wanted {
+    repositories: Vec<RepositoryKey>,
+    images: Vec<ImageKey>,
+    /// Those among the images whose scans are wanted too.
+    scanned: BTreeSet<ImageKey>,
+}
+
+impl Wanted {
+    fn unavailable(self, why: &Unavailable) -> Facts {
         let mut facts = Facts::default();
-        for key in keys {
-            let described = described.remove(&key).unwrap_or_else(unanswered);
-            let (known, age) = combine(described, rules, settings.remove(&key));
-            facts.insert_aged(key, known, age);
+        for key in self.repositories {
+            facts.insert(key, RepositoryFacts::Unavailable(why.clone()));
+        }
+        for key in self.images {
+            facts.insert_image(key, ImageFacts::Unavailable(why.clone()), Age::NOW);
         }
         facts
     }
 }
 
-/// Puts the sides of one repository together. Of another account there is one side only.
-fn combine(
-    described: Known<Described>,
-    rules: Option<&Known<RegistryScanning>>,
-    setting: Option<Known<Setting>>,
-) -> (RepositoryFacts, Age) {
-    let (mutability, repository_flag) = match described.value {
-        Ok(Described::NotFound) => return (RepositoryFacts::NotFound, described.age),
-        Err(why) => return (RepositoryFacts::Unavailable(why), described.age),
-        Ok(Described::Found { mutability, scan_on_push }) => (mutability, scan_on_push),
-    };
-    let (effective, age) = match (rules, setting) {
-        (Some(rules), Some(setting)) => (effective(rules, &setting), rules.age.or_older(setting.age)),
-        _ => (EffectiveScan::OtherAccount, Age::NOW),
-    };
-    let scan = ScanFacts { repository_flag, effective };
-    (RepositoryFacts::Found(Repository { mutability, scan }), described.age.or_older(age))
-}
-
-/// Both halves are needed: the registry's scan type says which setting counts.
-fn effective(rules: &Known<RegistryScanning>, setting: &Known<Setting>) -> EffectiveScan {
-    match (&rules.value, &setting.value) {
-        (Ok(registry), Ok(Setting { scan_on_push, frequency })) => EffectiveScan::Known {
-            scan_on_push: *scan_on_push,
-            frequency: frequency.clone(),
-            registry: registry.clone(),
-        },
-        (Err(why), _) | (_, Err(why)) => EffectiveScan::Unavailable(why.clone()),
+/// Sorts what is wanted by registry. What is not to be asked for goes straight into `facts`.
+fn by_registry<'a>(
+    repositories: &'a BTreeSet<RepositoryKey>,
+    images: &'a WantedImages,
+    facts: &mut Facts,
+) -> BTreeMap<&'a Registry, Wanted> {
+    let mut sorted: BTreeMap<&Registry, Wanted> = BTreeMap::new();
+    for (index, key) in repositories.iter().enumerate() {
+        if index >= MOST_REPOSITORIES {
+            facts.insert(key.clone(), RepositoryFacts::Unavailable(too_many("repositories", MOST_REPOSITORIES)));
+        } else if key.name.len() < SHORTEST_NAME {
+            facts.insert(key.clone(), RepositoryFacts::NotFound);
+        } else {
+            sorted.entry(&key.registry).or_default().repositories.push(key.clone());
+        }
     }
-}
-
-/// Every key has an answer; should one be missing after all, it was not found out.
-fn unanswered<V>() -> Known<V> {
-    Known { value: Err(Unavailable::new("facts-missing", "ECR was not asked about it")), age: Age::NOW }
+    for (index, key) in images.existing.union(&images.scanned).enumerate() {
+        if index >= MOST_IMAGES {
+            let why = too_many("images", MOST_IMAGES);
+            facts.insert_image(key.clone(), ImageFacts::Unavailable(why), Age::NOW);
+        } else if key.repository.name.len() < SHORTEST_NAME {
+            facts.insert_image(key.clone(), ImageFacts::NotFound, Age::NOW);
+        } else {
+            let wanted = sorted.entry(&key.repository.registry).or_default();
+            wanted.images.push(key.clone());
+            wanted.scanned.extend(images.scanned.get(key).cloned());
+        }
+    }
+    sorted
 }
 
 fn no_client(registry: &Registry) -> Unavailable {
     Unavailable::new("no-client", format!("the webhook is not set up to ask ECR in {}", registry.region))
 }
 
-fn too_many() -> Unavailable {
-    Unavailable::new("too-many-repositories", format!("the Pod names more than {MOST_REPOSITORIES} repositories"))
+fn too_many(what: &str, most: usize) -> Unavailable {
+    let code = if what == "images" { "too-many-images" } else { "too-many-repositories" };
+    Unavailable::new(code, format!("the Pod names more than {most} {what}"))
 }
 
 #[cfg(test)]

@@ -169,6 +169,33 @@ pub(super) fn healthy(operation: &str, body: &Value) -> Answer {
             "repositoryArn": arn(account, name), "repositoryName": name, "scanOnPush": false,
             "scanFrequency": "MANUAL", "appliedScanFilters": []}))})
         }
+        "DescribeImages" => {
+            let ids = body["imageIds"].as_array().cloned().unwrap_or_default();
+            json!({"imageDetails": ids.iter().map(|id| image(account, body, id)).collect::<Vec<Value>>()})
+        }
+        "DescribeImageScanFindings" => scanned(account, body, "COMPLETE", &json!({})),
         _ => json!({"registryId": OWN, "scanningConfiguration": {"scanType": "BASIC", "rules": []}}),
+    })
+}
+
+/// The digest of every tag.
+pub(super) const DIGEST: &str = "sha256:0000000000000000000000000000000000000000000000000000000000000001";
+
+/// An image that can be pulled.
+pub(super) fn image(account: &str, body: &Value, id: &Value) -> Value {
+    json!({
+        "registryId": account, "repositoryName": body["repositoryName"],
+        "imageDigest": id["imageDigest"].as_str().unwrap_or(DIGEST),
+        "imageTags": id["imageTag"].as_str().map(|tag| json!([tag, "other"])),
+        "imageStatus": "ACTIVE", "imageManifestMediaType": "application/vnd.oci.image.manifest.v1+json",
+    })
+}
+
+/// A scan in some state.
+pub(super) fn scanned(account: &str, body: &Value, status: &str, counts: &Value) -> Value {
+    json!({
+        "registryId": account, "repositoryName": body["repositoryName"], "imageId": body["imageId"],
+        "imageScanStatus": {"status": status, "description": "words of AWS"},
+        "imageScanFindings": {"imageScanCompletedAt": 1_700_000_000, "findingSeverityCounts": counts},
     })
 }

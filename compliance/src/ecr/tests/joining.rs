@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use super::fake::{Answer, DEADLINE, FakeEcr, OWN, healthy, key};
 use super::{DESCRIBE, good, unavailable, wanted};
 use crate::ecr::EcrFacts;
+use crate::facts::WantedImages;
 
 async fn until_asked(fake: &FakeEcr, calls: usize) {
     while fake.count() < calls {
@@ -26,8 +27,9 @@ async fn gatherings_at_the_same_time_share_one_call_per_fact() {
     let fake = FakeEcr::new(healthy).answering_together(5);
     let facts = fake.facts();
     let (first, second) = (wanted(OWN, &["app"]), wanted(OWN, &["app", "web"]));
+    let none = WantedImages::default();
     // The second asks for `web` alone: three calls and two, and none is answered before all were made.
-    let (first, second) = tokio::join!(facts.gather_all(&first), facts.gather_all(&second));
+    let (first, second) = tokio::join!(facts.gather_all(&first, &none), facts.gather_all(&second, &none));
     assert_eq!(first.facts.get(&key(OWN, "app")), Some(&good()));
     assert_eq!(second.facts.get(&key(OWN, "app")), Some(&good()));
     assert_eq!(second.facts.get(&key(OWN, "web")), Some(&good()));
@@ -57,7 +59,9 @@ async fn whoever_waits_for_a_gathering_that_is_cancelled_asks_itself() {
         },
     );
     let facts = fake.facts();
-    let gather = |facts: EcrFacts| tokio::spawn(async move { facts.gather_all(&wanted(OWN, &["app"])).await });
+    let gather = |facts: EcrFacts| {
+        tokio::spawn(async move { facts.gather_all(&wanted(OWN, &["app"]), &WantedImages::default()).await })
+    };
     let leader = gather(facts.clone());
     until_asked(&fake, 3).await;
     let followers = [gather(facts.clone()), gather(facts.clone())];
@@ -81,6 +85,6 @@ async fn a_gathering_that_was_cancelled_alone_leaves_nothing_behind() {
     let app: BTreeSet<_> = wanted(OWN, &["app"]);
     let half = DEADLINE / 2;
     assert!(tokio::time::timeout(half, facts.gather(&app)).await.is_err());
-    let gathered = facts.gather_all(&app).await;
+    let gathered = facts.gather_all(&app, &WantedImages::default()).await;
     assert_eq!(gathered.report.calls, 3, "it asks anew");
 }

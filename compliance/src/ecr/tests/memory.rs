@@ -10,21 +10,21 @@ use tokio::time::Instant;
 use super::fake::{Answer, DEADLINE, FakeEcr, ManualClock, OTHER, OWN, arn, healthy, key, names};
 use super::{BATCH_GET, DESCRIBE, GET_REGISTRY, good, repository, scan_unavailable, unavailable};
 use crate::ecr::{CacheSettings, EcrFacts, GatherReport, Gathered};
-use crate::facts::{Age, EffectiveScan, RepositoryFacts, RepositoryKey, TagMutability};
+use crate::facts::{Age, EffectiveScan, RepositoryFacts, RepositoryKey, TagMutability, WantedImages};
 
 /// What ECR answers instead of the truth; `None`: the truth.
-type Fault = fn(&str, &Value) -> Option<Answer>;
+pub(super) type Fault = fn(&str, &Value) -> Option<Answer>;
 
 /// An ECR that can be broken, and facts that are as old as the test says.
-struct World {
-    fake: FakeEcr,
+pub(super) struct World {
+    pub(super) fake: FakeEcr,
     fault: Arc<Mutex<Fault>>,
-    clock: ManualClock,
-    facts: EcrFacts,
+    pub(super) clock: ManualClock,
+    pub(super) facts: EcrFacts,
 }
 
 impl World {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let fault: Arc<Mutex<Fault>> = Arc::new(Mutex::new(|_, _| None));
         let current = Arc::clone(&fault);
         let fake = FakeEcr::new(move |operation, body| {
@@ -36,18 +36,18 @@ impl World {
         Self { fake, fault, clock, facts }
     }
 
-    fn breaks(&self, fault: Fault) {
+    pub(super) fn breaks(&self, fault: Fault) {
         *self.fault.lock().unwrap() = fault;
     }
 
-    fn heals(&self) {
+    pub(super) fn heals(&self) {
         self.breaks(|_, _| None);
     }
 
     async fn gather_at(&self, seconds: u64, wanted: &[RepositoryKey]) -> Gathered {
         self.clock.set(seconds);
         let wanted: BTreeSet<RepositoryKey> = wanted.iter().cloned().collect();
-        self.facts.gather_all(&wanted).await
+        self.facts.gather_all(&wanted, &WantedImages::default()).await
     }
 
     async fn app_at(&self, seconds: u64) -> Gathered {
@@ -59,7 +59,7 @@ fn app() -> RepositoryKey {
     key(OWN, "app")
 }
 
-fn age(seconds: u64, stale: Option<&'static str>) -> Age {
+pub(super) fn age(seconds: u64, stale: Option<&'static str>) -> Age {
     Age { since: Duration::from_secs(seconds), stale }
 }
 
@@ -244,5 +244,5 @@ async fn clones_share_what_they_remember() {
     let world = World::new();
     world.app_at(0).await;
     let clone = world.facts.clone();
-    assert_eq!(clone.gather_all(&BTreeSet::from([app()])).await.report.calls, 0);
+    assert_eq!(clone.gather_all(&BTreeSet::from([app()]), &WantedImages::default()).await.report.calls, 0);
 }

@@ -1,6 +1,7 @@
 //! The edge against an ECR at the wire: batches, missing names, wrong answers, errors, deadlines.
 
 mod fake;
+mod images;
 mod joining;
 mod memory;
 mod roles;

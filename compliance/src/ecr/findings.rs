@@ -1,0 +1,110 @@
+//! `DescribeImageScanFindings`: how far the scan of an image is, and how many vulnerabilities of each severity it found.
+//!
+//! The first page has the counts of all, so one vulnerability per page is enough. Always by digest: the answer is then
+//! about the very image that a tag meant.
+//!
+//! <https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_DescribeImageScanFindings.html>
+
+use std::collections::{BTreeMap, HashMap};
+use std::time::{Duration, SystemTime};
+
+use aws_sdk_ecr::operation::describe_image_scan_findings::DescribeImageScanFindingsOutput;
+use aws_sdk_ecr::primitives::DateTime;
+use aws_sdk_ecr::types::{FindingSeverity, ImageScanFindings};
+use futures_util::StreamExt as _;
+use futures_util::stream;
+
+use crate::ecr::MOST_AT_ONCE;
+use crate::ecr::cache::Lasting;
+use crate::ecr::call::Call;
+use crate::ecr::error::Failure;
+use crate::ecr::images::identifier;
+use crate::ecr::shelf::{Answers, Question};
+use crate::facts::{ImageId, ImageKey, ScanReport, ScanStatus, Severity, Unavailable};
+
+/// The question about scans. `None`: the image was never scanned.
+pub(super) struct Findings<'a>(pub(super) &'a Call<'a>);
+
+impl Question for Findings<'_> {
+    type Key = ImageKey;
+    type Fact = Option<ScanReport>;
+
+    fn call(&self) -> &Call<'_> {
+        self.0
+    }
+
+    fn lasting(&self, _: &ImageKey, fact: &Option<ScanReport>) -> Lasting {
+        match fact {
+            Some(report) if report.status.is_usable() => Lasting::Settled,
+            // A scan may be under way or be started right now.
+            _ => Lasting::Brief,
+        }
+    }
+
+    async fn ask(&self, keys: &[ImageKey]) -> Answers<ImageKey, Option<ScanReport>> {
+        let calls: Vec<_> = keys.iter().map(|key| ask(self.0, key)).collect();
+        stream::iter(calls).buffer_unordered(MOST_AT_ONCE).collect().await
+    }
+}
+
+async fn ask(call: &Call<'_>, key: &ImageKey) -> (ImageKey, Result<Option<ScanReport>, Unavailable>) {
+    let request = call.client.describe_image_scan_findings().registry_id(&call.registry.account);
+    let request = request.repository_name(&key.repository.name).image_id(identifier(&key.id)).max_results(1);
+    let answer = match call.within("DescribeImageScanFindings", request.send()).await {
+        Ok(output) => read(call, key, &output).map(Some),
+        Err(Failure::NoScan(_)) => Ok(None),
+        // That the image exists was found out before: this is about ECR being of two minds.
+        Err(failure) => Err(failure.into_unavailable()),
+    };
+    (key.clone(), answer)
+}
+
+fn read(call: &Call<'_>, key: &ImageKey, output: &DescribeImageScanFindingsOutput) -> Result<ScanReport, Unavailable> {
+    if !is_asked(call, key, output) {
+        return Err(call.wrong_registry());
+    }
+    let status = output.image_scan_status().and_then(|scan| scan.status());
+    let status = ScanStatus::of(status.map_or("none", |status| status.as_str()));
+    let findings = output.image_scan_findings();
+    let counts = findings.map(|findings| counts(call, findings)).transpose()?;
+    let time = |of: fn(&ImageScanFindings) -> Option<&DateTime>| findings.and_then(of).and_then(time);
+    Ok(ScanReport {
+        status,
+        counts,
+        completed_at: time(ImageScanFindings::image_scan_completed_at),
+        source_updated_at: time(ImageScanFindings::vulnerability_source_updated_at),
+    })
+}
+
+fn is_asked(call: &Call<'_>, key: &ImageKey, output: &DescribeImageScanFindingsOutput) -> bool {
+    let digest = output.image_id().and_then(|id| id.image_digest());
+    let is_digest = matches!(&key.id, ImageId::Digest(asked) if digest == Some(asked));
+    output.registry_id() == Some(call.registry.account.as_str())
+        && output.repository_name() == Some(key.repository.name.as_str())
+        && is_digest
+}
+
+/// Vulnerabilities without counts, or counts below zero, would read as "none found": such an answer is no fact.
+fn counts(call: &Call<'_>, findings: &ImageScanFindings) -> Result<BTreeMap<Severity, u32>, Unavailable> {
+    let nonsense = || {
+        let why = format!("ECR of {} gave vulnerabilities that do not add up", call.registry);
+        Unavailable::new("scan-counts-wrong", why)
+    };
+    let none = HashMap::new();
+    let counts: &HashMap<FindingSeverity, i32> = findings.finding_severity_counts().unwrap_or(&none);
+    let mut read = BTreeMap::new();
+    for (severity, count) in counts {
+        let count = u32::try_from(*count).map_err(|_| nonsense())?;
+        read.insert(Severity::of(severity.as_str()), count);
+    }
+    let has_findings = !findings.findings().is_empty() || !findings.enhanced_findings().is_empty();
+    if has_findings && read.values().all(|count| *count == 0) {
+        return Err(nonsense());
+    }
+    Ok(read)
+}
+
+fn time(at: &DateTime) -> Option<SystemTime> {
+    let seconds = u64::try_from(at.secs()).ok()?;
+    SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(seconds))
+}
