@@ -115,6 +115,7 @@ pub fn evaluate(policy: &Policy, request: &Request<'_>, facts: &Facts, now: Syst
             accepted: &policy.accepted,
             options: &policy.options,
             origin: origin(policy, field.image, facts, &missing),
+            about_image: None,
         })
         .collect();
     let found = subjects.iter().flat_map(|subject| check(policy, request.namespace, subject)).collect();

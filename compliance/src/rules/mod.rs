@@ -4,12 +4,17 @@
 //! A rule must not do I/O, must not panic, and must say in every finding how to fix it where that is possible.
 
 mod digest_pinned;
+mod image_exists;
 mod registry;
 mod registry_scanning;
+mod scan_findings;
 mod scan_on_push;
 mod tag_immutability;
 
-use crate::facts::{RepositoryFacts, RepositoryKey, Unavailable};
+use std::time::SystemTime;
+
+pub use self::scan_findings::ScanFindingsOptions;
+use crate::facts::{ImageFacts, RepositoryFacts, RepositoryKey, ScanResult, Unavailable};
 use crate::image::{ImageReference, ParseImageError};
 use crate::policy::{Mode, Options};
 use crate::registry::{Registry, RegistryHost};
@@ -44,6 +49,10 @@ pub static RULES: &[&dyn Rule] = &[
     &digest_pinned::DigestPinned,
 ];
 
+/// Rules that look at the image itself and therefore cost calls of their own: off unless somebody asks for them.
+/// They need [`Subject::about_image`], and object to everything without it.
+pub static OPTIONAL_RULES: &[&dyn Rule] = &[&image_exists::ImageExists, &scan_findings::ScanFindings];
+
 /// One image to judge, with everything a rule may look at.
 #[derive(Debug)]
 pub struct Subject<'a> {
@@ -57,6 +66,21 @@ pub struct Subject<'a> {
     pub options: &'a Options,
     /// What the image turned out to be.
     pub origin: Origin<'a>,
+    /// What the optional rules look at: for images from an accepted registry, and only if one of these rules is on.
+    pub about_image: Option<AboutImage<'a>>,
+}
+
+/// What is known about the image itself, and what is allowed of it.
+#[derive(Debug, Clone, Copy)]
+pub struct AboutImage<'a> {
+    /// Whether it exists.
+    pub image: &'a ImageFacts,
+    /// What its scan found, if that was asked for.
+    pub scan: Option<&'a ScanResult>,
+    /// What a scan may have found.
+    pub options: &'a ScanFindingsOptions,
+    /// Now: ages of scans end here.
+    pub now: SystemTime,
 }
 
 /// What an image turned out to be.
@@ -153,13 +177,14 @@ pub fn rules_markdown() -> String {
 mod tests {
     use std::collections::BTreeSet;
 
-    use super::{RULES, rules_markdown};
+    use super::{OPTIONAL_RULES, RULES, Rule, rules_markdown};
 
     #[test]
     fn every_rule_has_its_own_id_and_says_what_it_checks_and_how_to_fix_it() {
-        let ids: BTreeSet<&str> = RULES.iter().map(|rule| rule.id()).collect();
-        assert_eq!(ids.len(), RULES.len(), "ids are unique");
-        for rule in RULES {
+        let all: Vec<&dyn Rule> = RULES.iter().chain(OPTIONAL_RULES).copied().collect();
+        let ids: BTreeSet<&str> = all.iter().map(|rule| rule.id()).collect();
+        assert_eq!(ids.len(), all.len(), "ids are unique");
+        for rule in all {
             assert!(rule.id().bytes().all(|b| b.is_ascii_lowercase() || b == b'-'), "{}", rule.id());
             assert!(rule.summary().ends_with('.') && rule.how_to_fix().ends_with('.'), "{}", rule.id());
             assert!(!format!("{}{}", rule.summary(), rule.how_to_fix()).contains(['|', '\n']), "{}", rule.id());

@@ -1,0 +1,192 @@
+//! What each state of a scan means, what is too much, and what is too old.
+
+#![allow(clippy::unwrap_used, reason = "helpers of tests stand outside #[test] functions")]
+
+use std::collections::BTreeMap;
+use std::time::{Duration, SystemTime};
+
+use super::{ScanFindings, ScanFindingsOptions};
+use crate::facts::{
+    Image, ImageFacts, ImageStatus, RepositoryFacts, RepositoryKey, ScanReport, ScanResult, ScanStatus, Severity,
+    Unavailable,
+};
+use crate::image::ImageReference;
+use crate::policy::Options;
+use crate::registry::Registry;
+use crate::rules::{AboutImage, Origin, Rule, Subject};
+use crate::verdict::Finding;
+
+const DIGEST: &str = "sha256:0000000000000000000000000000000000000000000000000000000000000001";
+const DAY: u64 = 24 * 3600;
+
+fn day(days: u64) -> SystemTime {
+    SystemTime::UNIX_EPOCH + Duration::from_secs(days * DAY)
+}
+
+fn report(status: ScanStatus, counts: &[(Severity, u32)]) -> ScanReport {
+    let counts = Some(counts.iter().cloned().collect());
+    ScanReport { status, counts, completed_at: Some(day(100)), source_updated_at: None }
+}
+
+fn check_image(media_type: Option<&str>, scan: Option<&ScanResult>, options: &ScanFindingsOptions) -> Option<Finding> {
+    let registry = Registry::new("111122223333", "eu-west-1").unwrap();
+    let text = format!("{}/team/app:1", registry.host());
+    let reference = ImageReference::parse(&text).unwrap();
+    let key = RepositoryKey { registry, name: "team/app".to_owned() };
+    let media_type = media_type.map(str::to_owned);
+    let image = ImageFacts::Found(Image { digest: DIGEST.to_owned(), media_type, status: ImageStatus::Active });
+    let subject = Subject {
+        path: "spec.containers[0].image",
+        image: &text,
+        accepted: &[],
+        options: &Options::default(),
+        origin: Origin::Accepted { reference, key, facts: &RepositoryFacts::Unavailable(Unavailable::new("x", "x")) },
+        about_image: Some(AboutImage { image: &image, scan, options, now: day(110) }),
+    };
+    let mut findings = ScanFindings.check(&subject);
+    assert!(findings.len() <= 1);
+    findings.pop()
+}
+
+fn check(report: ScanReport, options: &ScanFindingsOptions) -> Option<Finding> {
+    check_image(None, Some(&ScanResult::Scanned(report)), options)
+}
+
+fn outcome(finding: Option<Finding>) -> (&'static str, bool) {
+    finding.map_or(("pass", false), |finding| (finding.code, finding.undecided))
+}
+
+#[test]
+fn every_state_of_a_scan_has_its_meaning() {
+    let cases = [
+        ("COMPLETE", "pass", false),
+        ("ACTIVE", "pass", false),
+        ("IN_PROGRESS", "scan-in-progress", true),
+        ("PENDING", "scan-pending", true),
+        ("FINDINGS_UNAVAILABLE", "scan-findings-unavailable", true),
+        ("FAILED", "scan-failed", false),
+        ("UNSUPPORTED_IMAGE", "scan-unsupported", false),
+        ("SCAN_ELIGIBILITY_EXPIRED", "scan-eligibility-expired", false),
+        ("LIMIT_EXCEEDED", "scan-limit-exceeded", false),
+        ("IMAGE_ARCHIVED", "image-archived", false),
+        ("IMAGE_SIZE_EXCEEDED", "scan-image-too-large", false),
+        ("SOMETHING_NEW", "scan-status-unrecognised", true),
+        ("complete", "scan-status-unrecognised", true),
+    ];
+    for (word, code, undecided) in cases {
+        let finding = check(report(ScanStatus::of(word), &[]), &ScanFindingsOptions::default());
+        if code != "pass" && !undecided {
+            let fix = finding.as_ref().and_then(|finding| finding.fix.as_deref()).unwrap_or_default();
+            assert!(fix.contains("aws "), "{word} says what to do: {fix}");
+        }
+        assert_eq!(outcome(finding), (code, undecided), "{word}");
+    }
+}
+
+#[test]
+fn an_image_without_a_scan_is_refused_and_one_whose_scan_is_not_known_is_undecided() {
+    let options = ScanFindingsOptions::default();
+    let without_findings = ScanReport { counts: None, ..report(ScanStatus::Complete, &[]) };
+    let cases = [
+        ("never", Some(ScanResult::NotScanned), "scan-missing", false),
+        ("unavailable", Some(ScanResult::Unavailable(Unavailable::new("throttled", "x"))), "throttled", true),
+        ("no findings at all", Some(ScanResult::Scanned(without_findings)), "scan-findings-missing", true),
+        ("not asked for", None, "facts-missing", true),
+    ];
+    for (name, scan, code, undecided) in cases {
+        assert_eq!(outcome(check_image(None, scan.as_ref(), &options)), (code, undecided), "{name}");
+    }
+}
+
+#[test]
+fn an_index_is_undecided_and_the_words_say_why_and_what_to_do() {
+    let clean = ScanResult::Scanned(report(ScanStatus::Complete, &[]));
+    for media_type in
+        ["application/vnd.oci.image.index.v1+json", "application/vnd.docker.distribution.manifest.list.v2+json"]
+    {
+        let finding = check_image(Some(media_type), Some(&clean), &ScanFindingsOptions::default()).unwrap();
+        assert_eq!((finding.code, finding.undecided), ("scan-index-unsupported", true));
+        assert!(finding.message.contains("index of several platforms"), "{}", finding.message);
+        assert!(finding.fix.unwrap().contains("one platform by its digest"));
+    }
+    let image = Some("application/vnd.oci.image.manifest.v1+json");
+    assert_eq!(check_image(image, Some(&clean), &ScanFindingsOptions::default()), None);
+}
+
+/// A name, what is allowed, what was found, and the code.
+type Case = (&'static str, ScanFindingsOptions, Vec<(Severity, u32)>, &'static str);
+
+#[test]
+fn what_is_too_much_depends_on_severity_and_number() {
+    use Severity::{Critical, High, Informational, Low, Medium, Undefined, Unrecognised, Untriaged};
+    let default = ScanFindingsOptions::default();
+    let most = |pairs: &[(Severity, u32)]| ScanFindingsOptions {
+        most: pairs.iter().cloned().collect::<BTreeMap<_, _>>(),
+        ..ScanFindingsOptions::default()
+    };
+    let lenient = ScanFindingsOptions { unrated_as: Low, ..ScanFindingsOptions::default() };
+    let new = || Unrecognised("APOCALYPTIC".to_owned());
+    let cases: Vec<Case> = vec![
+        ("nothing found", default.clone(), vec![], "pass"),
+        ("as bad as allowed", default.clone(), vec![(Medium, 900), (Low, 1), (Informational, 7)], "pass"),
+        ("worse", default.clone(), vec![(High, 1)], "vulnerabilities"),
+        ("none of the worse", default.clone(), vec![(High, 0), (Critical, 0)], "pass"),
+        ("as many as allowed", most(&[(High, 3)]), vec![(High, 3)], "pass"),
+        ("more", most(&[(High, 3)]), vec![(High, 4)], "vulnerabilities"),
+        ("the worst is not loosened by it", most(&[(High, 3)]), vec![(Critical, 1)], "vulnerabilities"),
+        ("a stricter number below the worst", most(&[(Low, 0)]), vec![(Low, 1)], "vulnerabilities"),
+        ("not rated counts as high", default.clone(), vec![(Undefined, 1)], "vulnerabilities"),
+        ("not triaged either", default.clone(), vec![(Untriaged, 1)], "vulnerabilities"),
+        ("unless told otherwise", lenient, vec![(Undefined, 9), (Untriaged, 9)], "pass"),
+        ("they add up", most(&[(High, 2)]), vec![(High, 1), (Undefined, 1), (Untriaged, 1)], "vulnerabilities"),
+        ("unknown word", default.clone(), vec![(new(), 1)], "severity-unrecognised"),
+        ("unknown word, none of it", default.clone(), vec![(new(), 0)], "pass"),
+        ("unknown word beside too much", default, vec![(new(), 1), (High, 1)], "vulnerabilities"),
+    ];
+    for (name, options, counts, code) in cases {
+        let (found, undecided) = outcome(check(report(ScanStatus::Complete, &counts), &options));
+        assert_eq!(found, code, "{name}");
+        assert_eq!(undecided, code == "severity-unrecognised", "{name}");
+    }
+}
+
+#[test]
+fn too_much_is_said_in_numbers_the_worst_first() {
+    let options = ScanFindingsOptions { most: BTreeMap::from([(Severity::High, 2)]), ..ScanFindingsOptions::default() };
+    let counts = [(Severity::High, 5), (Severity::Critical, 1), (Severity::Low, 40)];
+    let finding = check(report(ScanStatus::Complete, &counts), &options).unwrap();
+    assert_eq!(
+        finding.message,
+        "image team/app:1 of 111122223333 in eu-west-1 has 1 vulnerability of severity CRITICAL (none is allowed) and 5 vulnerabilities of severity HIGH (at most 2 allowed)."
+    );
+    assert!(finding.fix.unwrap().ends_with(&format!("--image-id imageDigest={DIGEST}")));
+}
+
+#[test]
+fn a_scan_may_be_too_old() {
+    // It was completed ten days ago.
+    let at_most = |days| ScanFindingsOptions {
+        oldest_scan: Some(Duration::from_secs(days * DAY)),
+        ..ScanFindingsOptions::default()
+    };
+    let complete = || report(ScanStatus::Complete, &[]);
+    let watched = |source| ScanReport { source_updated_at: source, ..report(ScanStatus::Active, &[]) };
+    let cases = [
+        ("any age", complete(), ScanFindingsOptions::default(), "pass"),
+        ("exactly as old as allowed", complete(), at_most(10), "pass"),
+        ("older", complete(), at_most(9), "scan-too-old"),
+        (
+            "newer data do not renew a scan that is over",
+            ScanReport { source_updated_at: Some(day(110)), ..complete() },
+            at_most(9),
+            "scan-too-old",
+        ),
+        ("watched, with recent data", watched(Some(day(109))), at_most(9), "pass"),
+        ("watched, with old data", watched(Some(day(50))), at_most(9), "scan-too-old"),
+        ("no time", ScanReport { completed_at: None, ..complete() }, at_most(9), "scan-time-missing"),
+        ("in the future", ScanReport { completed_at: Some(day(111)), ..complete() }, at_most(9), "pass"),
+    ];
+    for (name, report, options, code) in cases {
+        assert_eq!(outcome(check(report, &options)).0, code, "{name}");
+    }
+}
