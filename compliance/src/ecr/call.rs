@@ -41,10 +41,9 @@ impl Call<'_> {
             Ok(Err(error)) => Err(error::read(self, action, &error)),
             Err(_) => Err(error::timeout(self)),
         };
-        let failure = result.as_ref().err().map(Failure::why);
-        self.tally.answered(failure.is_some_and(|why| why.code == "throttled"));
-        if let Some(why) = failure {
-            self.trouble.note(self.registry, why, self.clock.now());
+        self.tally.answered();
+        if let Err(failure) = &result {
+            self.trouble.note(self.registry, failure.why(), self.clock.now());
         }
         result
     }

@@ -88,7 +88,8 @@ async fn request(call: &Call<'_>, names: &[&str]) -> Result<Vec<Repository>, Fai
     let names = names.iter().map(|name| (*name).to_owned()).collect();
     let request = call.client.describe_repositories();
     let request = request.registry_id(&call.registry.account).set_repository_names(Some(names));
-    let output = call.within("DescribeRepositories", request.send()).await?;
+    let output =
+        call.within("DescribeRepositories", request.customize().interceptor(call.tally.clone()).send()).await?;
     Ok(output.repositories.unwrap_or_default())
 }
 

@@ -154,7 +154,7 @@ fn denied(call: &Call<'_>, action: &str) -> String {
 }
 
 /// ECR's model does not list throttling; these are the codes the AWS SDKs treat as such.
-fn is_throttling(code: &str, status: u16) -> bool {
+pub(super) fn is_throttling(code: &str, status: u16) -> bool {
     let is_known = matches!(
         code,
         "Throttling"

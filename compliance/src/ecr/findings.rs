@@ -50,7 +50,10 @@ impl Question for Findings<'_> {
 async fn ask(call: &Call<'_>, key: &ImageKey) -> (ImageKey, Result<Option<ScanReport>, Unavailable>) {
     let request = call.client.describe_image_scan_findings().registry_id(&call.registry.account);
     let request = request.repository_name(&key.repository.name).image_id(identifier(&key.id)).max_results(1);
-    let answer = match call.within("DescribeImageScanFindings", request.send()).await {
+    let answer = match call
+        .within("DescribeImageScanFindings", request.customize().interceptor(call.tally.clone()).send())
+        .await
+    {
         Ok(output) => read(call, key, &output).map(Some),
         Err(Failure::NoScan(_)) => Ok(None),
         // That the image exists was found out before: this is about ECR being of two minds.

@@ -97,7 +97,7 @@ async fn request(call: &Call<'_>, keys: &[&ImageKey]) -> Result<Vec<ImageDetail>
         .repository_name(&first.repository.name)
         .set_image_ids(Some(keys.iter().map(|key| identifier(&key.id)).collect()))
         .filter(DescribeImagesFilter::builder().image_status(ImageStatusFilter::Any).build());
-    let output = call.within("DescribeImages", request.send()).await?;
+    let output = call.within("DescribeImages", request.customize().interceptor(call.tally.clone()).send()).await?;
     Ok(output.image_details.unwrap_or_default())
 }
 

@@ -5,6 +5,7 @@
 //! here fails: what could not be had by the deadline is a fact of its own, or an older fact marked as such. This folder
 //! must not judge, and must not call a registry that is not in `wanted`.
 
+mod attempts;
 mod cache;
 mod call;
 mod clients;

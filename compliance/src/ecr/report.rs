@@ -1,6 +1,6 @@
 //! What a gathering cost: numbers for metrics. Nothing here is a fact, and nothing judges.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -8,9 +8,9 @@ use tokio::time::Instant;
 /// What one gathering did. All counts are of this gathering alone.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct GatherReport {
-    /// Operations sent to ECR. The SDK may have tried each of them more than once.
+    /// Operations asked of ECR. The SDK may have tried each of them more than once.
     pub calls: u32,
-    /// Those that ended with ECR throttling them.
+    /// Attempts that ECR throttled, also those whose next attempt succeeded.
     pub throttled: u32,
     /// Answers that needed no call of this gathering: remembered and fresh, or shared with another gathering.
     pub cache_hits: u32,
@@ -20,9 +20,9 @@ pub struct GatherReport {
     pub ecr_latency: Option<Duration>,
 }
 
-/// Counts while a gathering runs.
-#[derive(Debug, Default)]
-pub(super) struct Tally(Mutex<Counts>);
+/// Counts while a gathering runs. Clones count together.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Tally(Arc<Mutex<Counts>>);
 
 #[derive(Debug, Default)]
 struct Counts {
@@ -38,11 +38,12 @@ impl Tally {
         });
     }
 
-    pub(super) fn answered(&self, throttled: bool) {
-        self.change(|counts| {
-            counts.report.throttled += u32::from(throttled);
-            counts.report.ecr_latency = counts.first_call.map(|first| first.elapsed());
-        });
+    pub(super) fn answered(&self) {
+        self.change(|counts| counts.report.ecr_latency = counts.first_call.map(|first| first.elapsed()));
+    }
+
+    pub(super) fn throttled(&self) {
+        self.change(|counts| counts.report.throttled += 1);
     }
 
     pub(super) fn hit(&self) {

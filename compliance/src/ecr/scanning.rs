@@ -82,7 +82,9 @@ fn absent() -> Unavailable {
 
 async fn registry(call: &Call<'_>) -> Result<RegistryScanning, Unavailable> {
     let request = call.client.get_registry_scanning_configuration();
-    let answer = call.within("GetRegistryScanningConfiguration", request.send()).await;
+    let answer = call
+        .within("GetRegistryScanningConfiguration", request.customize().interceptor(call.tally.clone()).send())
+        .await;
     let output = answer.map_err(Failure::into_unavailable)?;
     if output.registry_id() != Some(call.registry.account.as_str()) {
         return Err(call.wrong_registry());
@@ -141,7 +143,9 @@ async fn single(call: &Call<'_>, name: &str) -> Settings {
 async fn request(call: &Call<'_>, names: &[&str]) -> Result<Vec<RepositoryScanningConfiguration>, Failure> {
     let names = names.iter().map(|name| (*name).to_owned()).collect();
     let request = call.client.batch_get_repository_scanning_configuration().set_repository_names(Some(names));
-    let output = call.within("BatchGetRepositoryScanningConfiguration", request.send()).await?;
+    let output = call
+        .within("BatchGetRepositoryScanningConfiguration", request.customize().interceptor(call.tally.clone()).send())
+        .await?;
     Ok(output.scanning_configurations.unwrap_or_default())
 }
 

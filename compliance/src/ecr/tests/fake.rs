@@ -62,12 +62,16 @@ impl FakeEcr {
     }
 
     pub(super) fn client(&self) -> Client {
+        self.client_with(RetryConfig::disabled())
+    }
+
+    pub(super) fn client_with(&self, retries: RetryConfig) -> Client {
         let connector = SharedHttpConnector::new(self.clone());
         let config = aws_sdk_ecr::Config::builder()
             .behavior_version(BehaviorVersion::latest())
             .region(Region::new(REGION))
             .credentials_provider(Credentials::new("id", "key", None, None, "test"))
-            .retry_config(RetryConfig::disabled())
+            .retry_config(retries)
             .http_client(http_client_fn(move |_, _| connector.clone()))
             .build();
         Client::from_conf(config)

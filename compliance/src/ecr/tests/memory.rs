@@ -1,13 +1,15 @@
 //! What is remembered between gatherings: for how long, and what stands in when ECR fails.
 
 use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use aws_sdk_ecr::config::retry::RetryConfig;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
-use super::fake::{Answer, DEADLINE, FakeEcr, ManualClock, OTHER, OWN, arn, healthy, key, names};
+use super::fake::{Answer, DEADLINE, FakeEcr, ManualClock, OTHER, OWN, REGION, arn, healthy, key, names};
 use super::{BATCH_GET, DESCRIBE, GET_REGISTRY, good, repository, scan_unavailable, unavailable};
 use crate::ecr::{CacheSettings, EcrFacts, GatherReport, Gathered};
 use crate::facts::{Age, EffectiveScan, RepositoryFacts, RepositoryKey, TagMutability, WantedImages};
@@ -245,4 +247,20 @@ async fn clones_share_what_they_remember() {
     world.app_at(0).await;
     let clone = world.facts.clone();
     assert_eq!(clone.gather_all(&BTreeSet::from([app()]), &WantedImages::default()).await.report.calls, 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_throttled_attempt_counts_even_if_the_next_one_succeeds() {
+    let cases = [("in the body", "ThrottlingException"), ("with a namespace", "com.amazonaws.ecr#ThrottlingException")];
+    for (name, code) in cases {
+        let first = AtomicBool::new(true);
+        let fake = FakeEcr::new(move |operation, body| {
+            if first.swap(false, Ordering::SeqCst) { Answer::Error(400, code) } else { healthy(operation, body) }
+        });
+        let client = fake.client_with(RetryConfig::standard().with_max_attempts(2));
+        let facts = EcrFacts::new([(REGION.to_owned(), client)].into(), OWN.to_owned(), DEADLINE);
+        let gathered = facts.gather_all(&BTreeSet::from([app()]), &WantedImages::default()).await;
+        assert_eq!(gathered.facts.get(&app()), Some(&good()), "{name}");
+        assert_eq!((gathered.report.calls, gathered.report.throttled, fake.count()), (3, 1, 4), "{name}");
+    }
 }
