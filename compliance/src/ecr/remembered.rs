@@ -7,7 +7,7 @@ use crate::ecr::call::Call;
 use crate::ecr::describe::{Described, Repositories};
 use crate::ecr::findings::Findings;
 use crate::ecr::images::Images;
-use crate::ecr::scanning::{RegistryRules, RepositorySettings, Setting};
+use crate::ecr::scanning::{RegistryRules, RepositorySettings, Setting, absent};
 use crate::ecr::shelf::{Known, Shelf};
 use crate::ecr::trouble::Trouble;
 use crate::facts::{
@@ -20,7 +20,7 @@ use crate::registry::Registry;
 #[derive(Debug)]
 pub(super) struct Memory {
     repositories: Shelf<RepositoryKey, Described>,
-    settings: Shelf<RepositoryKey, Setting>,
+    settings: Shelf<RepositoryKey, Option<Setting>>,
     rules: Shelf<Registry, RegistryScanning>,
     images: Shelf<ImageKey, Option<Image>>,
     scans: Shelf<ImageKey, Option<ScanReport>>,
@@ -112,7 +112,7 @@ fn scan_result(answer: Result<Option<ScanReport>, Unavailable>) -> ScanResult {
 fn combine(
     described: Known<Described>,
     rules: Option<&Known<RegistryScanning>>,
-    setting: Option<Known<Setting>>,
+    setting: Option<Known<Option<Setting>>>,
 ) -> (RepositoryFacts, Age) {
     let (mutability, repository_flag) = match described.value {
         Ok(Described::NotFound) => return (RepositoryFacts::NotFound, described.age),
@@ -128,14 +128,15 @@ fn combine(
 }
 
 /// Both halves are needed: the registry's scan type says which setting counts.
-fn effective(rules: &Known<RegistryScanning>, setting: &Known<Setting>) -> EffectiveScan {
+fn effective(rules: &Known<RegistryScanning>, setting: &Known<Option<Setting>>) -> EffectiveScan {
     match (&rules.value, &setting.value) {
-        (Ok(registry), Ok(Setting { scan_on_push, frequency })) => EffectiveScan::Known {
+        (Ok(registry), Ok(Some(Setting { scan_on_push, frequency }))) => EffectiveScan::Known {
             scan_on_push: *scan_on_push,
             frequency: frequency.clone(),
             registry: registry.clone(),
         },
         (Err(why), _) | (_, Err(why)) => EffectiveScan::Unavailable(why.clone()),
+        (Ok(_), Ok(None)) => EffectiveScan::Unavailable(absent()),
     }
 }
 

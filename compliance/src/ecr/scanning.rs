@@ -30,22 +30,22 @@ pub(super) struct Setting {
     pub(super) frequency: ScanFrequency,
 }
 
-/// The question about single repositories.
+/// The question about single repositories. `None`: the scanning side does not know it, or not yet.
 pub(super) struct RepositorySettings<'a>(pub(super) &'a Call<'a>);
 
 impl Question for RepositorySettings<'_> {
     type Key = RepositoryKey;
-    type Fact = Setting;
+    type Fact = Option<Setting>;
 
     fn call(&self) -> &Call<'_> {
         self.0
     }
 
-    fn lasting(&self, _: &RepositoryKey, _: &Setting) -> Lasting {
-        Lasting::Settled
+    fn lasting(&self, _: &RepositoryKey, fact: &Option<Setting>) -> Lasting {
+        if fact.is_some() { Lasting::Settled } else { Lasting::Brief }
     }
 
-    async fn ask(&self, keys: &[RepositoryKey]) -> Answers<RepositoryKey, Setting> {
+    async fn ask(&self, keys: &[RepositoryKey]) -> Answers<RepositoryKey, Option<Setting>> {
         let names: Vec<&str> = keys.iter().map(|key| key.name.as_str()).collect();
         let batches = names.chunks(BATCH).map(|batch| settings(self.0, batch));
         let answers = join_all(batches).await.into_iter().flatten();
@@ -75,8 +75,8 @@ impl Question for RegistryRules<'_> {
     }
 }
 
-/// The repository exists, but the scanning answer does not know it: seen right after one was made.
-fn absent() -> Unavailable {
+/// The repository exists, but the scanning side does not know it: seen right after one was made.
+pub(super) fn absent() -> Unavailable {
     Unavailable::new("scan-facts-missing", "ECR does not yet say how the repository is scanned; try again")
 }
 
@@ -109,17 +109,14 @@ fn read_registry(configuration: &RegistryScanningConfiguration) -> RegistryScann
     }
 }
 
-type Settings = Vec<(String, Result<Setting, Unavailable>)>;
+type Settings = Vec<(String, Result<Option<Setting>, Unavailable>)>;
 
 async fn settings(call: &Call<'_>, names: &[&str]) -> Settings {
     match request(call, names).await {
         Ok(configurations) => read(call, names, &configurations),
         // The model lists a whole-call error for a missing name beside the answer's own list of failures.
         Err(failure) if failure.is_about_a_name() && names.len() > 1 => one_by_one(call, names).await,
-        Err(failure) => {
-            let why = failure.into_unavailable();
-            names.iter().map(|name| ((*name).to_owned(), Err(why.clone()))).collect()
-        }
+        Err(failure) => names.iter().map(|name| ((*name).to_owned(), failed(failure.clone()))).collect(),
     }
 }
 
@@ -136,7 +133,14 @@ async fn one_by_one(call: &Call<'_>, names: &[&str]) -> Settings {
 async fn single(call: &Call<'_>, name: &str) -> Settings {
     match request(call, &[name]).await {
         Ok(configurations) => read(call, &[name], &configurations),
-        Err(failure) => vec![(name.to_owned(), Err(failure.into_unavailable()))],
+        Err(failure) => vec![(name.to_owned(), failed(failure))],
+    }
+}
+
+fn failed(failure: Failure) -> Result<Option<Setting>, Unavailable> {
+    match failure {
+        Failure::NoRepository(_) => Ok(None),
+        other => Err(other.into_unavailable()),
     }
 }
 
@@ -155,9 +159,11 @@ fn read(call: &Call<'_>, names: &[&str], configurations: &[RepositoryScanningCon
         configurations.iter().filter_map(|one| Some((one.repository_name()?, one))).collect();
     let about = |name: &&str| {
         let setting = match answers.get(*name) {
-            None => Err(absent()),
+            None => Ok(None),
             Some(one) if !one.repository_arn().is_some_and(|arn| call.owns(arn, name)) => Err(call.wrong_registry()),
-            Some(one) => Ok(Setting { scan_on_push: one.scan_on_push(), frequency: frequency(one.scan_frequency()) }),
+            Some(one) => {
+                Ok(Some(Setting { scan_on_push: one.scan_on_push(), frequency: frequency(one.scan_frequency()) }))
+            }
         };
         ((*name).to_owned(), setting)
     };

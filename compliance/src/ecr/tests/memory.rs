@@ -92,8 +92,10 @@ async fn only_what_is_not_known_is_asked_for() {
     assert_eq!(both.facts.get(&key(OWN, "web")), Some(&good()));
     assert_eq!(both.facts.age(&app()), Some(age(30, None)));
     assert_eq!(both.facts.age(&key(OWN, "web")), Some(age(30, None)), "the registry's rules are the oldest part");
-    assert_eq!(world.fake.asked(DESCRIBE).last().map(names), Some(vec!["web".to_owned()]));
-    assert_eq!(world.fake.asked(BATCH_GET).last().map(names), Some(vec!["web".to_owned()]));
+    let all = world.gather_at(40, &[app(), key(OTHER, "app")]).await;
+    assert_eq!((all.facts.age(&key(OTHER, "app")), all.facts.oldest()), (Some(age(0, None)), Some(age(40, None))));
+    let web = |operation| world.fake.asked(operation).iter().any(|body| names(body) == ["web"]);
+    assert!(web(DESCRIBE) && web(BATCH_GET));
     assert_eq!(world.fake.asked(GET_REGISTRY).len(), 1);
 }
 
@@ -170,6 +172,17 @@ async fn that_there_is_none_is_remembered_for_five_seconds_and_never_stands_in()
     world.app_at(200).await;
     world.breaks(|_, _| Some(Answer::Broken));
     assert_eq!(unavailable(&world.app_at(206).await.facts, OWN, "app").code, "unreachable");
+}
+
+#[tokio::test(start_paused = true)]
+async fn about_a_repository_that_does_not_exist_nothing_is_asked_for_those_five_seconds() {
+    let world = World::new();
+    world.breaks(|operation, _| (operation != GET_REGISTRY).then(|| Answer::Error(400, "RepositoryNotFoundException")));
+    assert_eq!(world.app_at(0).await.facts.get(&app()), Some(&RepositoryFacts::NotFound));
+    let again = world.app_at(4).await;
+    assert_eq!((again.report.calls, again.report.cache_hits), (0, 3));
+    world.heals();
+    assert_eq!(world.app_at(5).await.facts.get(&app()), Some(&good()), "it was made meanwhile");
 }
 
 #[tokio::test(start_paused = true)]
