@@ -23,7 +23,7 @@ pub fn of(decision: &Decision) -> BTreeMap<&'static str, String> {
         ("warnings", codes(&decision.warned)),
         ("audits", codes(&decision.audited)),
         ("exemptions", joined(exemptions.collect())),
-        ("digests", joined(digests(&decision.images))),
+        ("digests", joined(digests(decision))),
         ("skipped", decision.skipped.unwrap_or_default().to_owned()),
     ];
     all.into_iter().filter(|(_, value)| !value.is_empty()).collect()
@@ -33,10 +33,11 @@ fn codes(findings: &[Finding]) -> String {
     joined(findings.iter().map(|finding| format!("{}/{}", finding.rule, finding.code)).collect())
 }
 
-/// What the images are pinned to.
-fn digests(images: &[(String, String)]) -> BTreeSet<String> {
-    let references = images.iter().filter_map(|(_, image)| ImageReference::parse(image).ok());
-    references.filter_map(|reference| reference.digest().map(str::to_owned)).collect()
+/// What the images are pinned to, and what ECR said that their tags mean.
+fn digests(decision: &Decision) -> BTreeSet<String> {
+    let references = decision.images.iter().filter_map(|(_, image)| ImageReference::parse(image).ok());
+    let pinned = references.filter_map(|reference| reference.digest().map(str::to_owned));
+    pinned.chain(decision.digests.iter().cloned()).collect()
 }
 
 /// As many as fit, whole, and how many there are besides.

@@ -2,12 +2,13 @@
 //!
 //! It holds image references and identifiers, never anything else of a Pod.
 
+use compliance::facts::Facts;
 use compliance::verdict::{Exempted, Finding, Verdict, bounded_warning};
 use compliance::workload::{ImageField, TemplateKind};
 
 use crate::admission::{Answer, Denial, Operation, Review};
 use crate::annotations;
-use crate::record::UnavailableFact;
+use crate::record::{self, UnavailableFact};
 
 /// One request, decided.
 #[derive(Debug, Default)]
@@ -44,6 +45,8 @@ pub struct Decision {
     pub failure: Option<String>,
     /// Which policy decided.
     pub policy_version: String,
+    /// The digests that ECR gave for tags.
+    pub digests: Vec<String>,
     /// Facts that could not be had.
     pub unavailable: Vec<UnavailableFact>,
     /// Why it was allowed without judging its images.
@@ -57,7 +60,7 @@ impl Decision {
         review: &Review<'_>,
         images: &[ImageField<'_>],
         verdict: Verdict,
-        unavailable: Vec<UnavailableFact>,
+        facts: &Facts,
         policy_version: &str,
     ) -> Self {
         // Only Pods are denied; of what will make Pods the author is told what would become of them.
@@ -82,7 +85,8 @@ impl Decision {
             warned: verdict.warnings,
             audited: verdict.audits,
             exempted: verdict.exempted,
-            unavailable,
+            unavailable: record::unavailable(facts),
+            digests: record::digests(facts),
             policy_version: policy_version.to_owned(),
         }
     }

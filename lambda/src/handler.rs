@@ -94,7 +94,7 @@ impl Webhook {
         };
         let request = policy::Request { namespace: &review.namespace, images: review.images() };
         let (verdict, facts) = self.verdict(&request).await;
-        Decision::judged(&review, &request.images, verdict, record::unavailable(&facts), &self.policy_version)
+        Decision::judged(&review, &request.images, verdict, &facts, &self.policy_version)
     }
 
     async fn verdict(&self, request: &policy::Request<'_>) -> (Verdict, Facts) {
@@ -103,7 +103,8 @@ impl Webhook {
             Err(malformed) => return (malformed.verdict(request), Facts::default()),
         };
         // Nothing is asked of ECR for a request that brings in no image, or none of an accepted registry.
-        let facts = self.facts.gather(&policy::wanted(policy, request)).await;
+        let (repositories, images) = policy::wanted(policy, request);
+        let facts = self.facts.gather_all(&repositories, &images).await.facts;
         (policy::evaluate(policy, request, &facts, SystemTime::now()), facts)
     }
 }

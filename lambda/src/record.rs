@@ -5,7 +5,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use compliance::facts::{EffectiveScan, Facts, RepositoryFacts, RepositoryKey, Unavailable};
+use compliance::facts::{EffectiveScan, Facts, ImageFacts, RepositoryFacts, ScanResult, Unavailable};
 use compliance::policy::Mode;
 use compliance::verdict::{Exempted, Finding};
 use serde::Serialize;
@@ -23,7 +23,7 @@ const MOST_ITEMS: usize = 50;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct UnavailableFact {
-    /// Repository and registry.
+    /// Repository or image, and registry.
     pub repository: String,
     /// Stable word for what went wrong.
     pub code: &'static str,
@@ -198,10 +198,30 @@ fn short(text: &str) -> String {
     bounded(text, LONGEST_TEXT)
 }
 
-/// The facts that could not be had, of the repositories themselves and of how they are scanned.
+/// The facts that could not be had: of repositories, of how they are scanned, and of images.
 #[must_use]
 pub fn unavailable(facts: &Facts) -> Vec<UnavailableFact> {
-    facts.iter().filter_map(|(key, known)| trouble(known).map(|trouble| unavailable_fact(key, trouble))).collect()
+    let of_repositories = facts.iter().filter_map(|(key, known)| Some((key.to_string(), trouble(known)?)));
+    let of_images = facts.images().filter_map(|(key, known)| match known {
+        ImageFacts::Unavailable(trouble) => Some((key.to_string(), trouble)),
+        ImageFacts::Found(_) | ImageFacts::NotFound => None,
+    });
+    let of_scans = facts.scans().filter_map(|(key, known)| match known {
+        ScanResult::Unavailable(trouble) => Some((key.to_string(), trouble)),
+        ScanResult::Scanned(_) | ScanResult::NotScanned => None,
+    });
+    let all = of_repositories.chain(of_images).chain(of_scans);
+    all.map(|(name, trouble)| unavailable_fact(name, trouble)).collect()
+}
+
+/// The digests of the images that ECR found.
+#[must_use]
+pub fn digests(facts: &Facts) -> Vec<String> {
+    let found = facts.images().filter_map(|(_, known)| match known {
+        ImageFacts::Found(image) => Some(image.digest.clone()),
+        ImageFacts::NotFound | ImageFacts::Unavailable(_) => None,
+    });
+    found.collect()
 }
 
 fn trouble(known: &RepositoryFacts) -> Option<&Unavailable> {
@@ -215,9 +235,9 @@ fn trouble(known: &RepositoryFacts) -> Option<&Unavailable> {
     }
 }
 
-fn unavailable_fact(key: &RepositoryKey, trouble: &Unavailable) -> UnavailableFact {
+fn unavailable_fact(repository: String, trouble: &Unavailable) -> UnavailableFact {
     UnavailableFact {
-        repository: key.to_string(),
+        repository,
         code: trouble.code,
         aws_code: trouble.aws_code.clone(),
         aws_request_id: trouble.request_id.clone(),

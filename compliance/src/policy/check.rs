@@ -2,15 +2,17 @@
 //!
 //! This file must not decide anything about an image, and must not look at a clock: a day is handed in.
 
+mod rules;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use crate::image::ImageReference;
 use crate::policy::day::Day;
 use crate::policy::exemption::{Exemption, NOT_A_PATTERN, Pattern};
-use crate::policy::file::{ExemptionFile, PolicyFile, RegistryFile, RuleFile, Table, TrustedFile};
-use crate::policy::mode::{Mode, OnError, RulePolicy};
-use crate::policy::{Options, Policy, Trusted};
+use crate::policy::file::{ExemptionFile, PolicyFile, RegistryFile, Table, TrustedFile};
+use crate::policy::mode::Mode;
+use crate::policy::{Policy, Trusted};
 use crate::registry::{Partition, Registry};
 use crate::rules::{RULES, Rule};
 use crate::text::shown;
@@ -71,7 +73,7 @@ impl PolicyFile {
             let known = LOG_LEVELS.contains(&level.as_str());
             errors.check("log_level", level, known, "is not a level; give debug, info, warn or error");
         }
-        (policy.rules, policy.options) = errors.rules(&self.rules);
+        (policy.rules, policy.options) = rules::read(&mut errors, &self.rules);
         policy.namespaces = errors.namespaces(&self.namespaces);
         policy.exemptions = errors.exemptions(self, today);
         if errors.0.is_empty() { Ok(policy) } else { Err(PolicyErrors(errors.0)) }
@@ -173,35 +175,6 @@ impl Errors {
             }));
         }
         all
-    }
-
-    fn rules(&mut self, files: &Table<RuleFile>) -> (BTreeMap<&'static str, RulePolicy>, Options) {
-        let mut rules = BTreeMap::new();
-        let mut options = Options::default();
-        for (id, file) in &files.0 {
-            let Some(rule) = self.rule(&format!("rules.{}", shown(id, 40)), id) else { continue };
-            let key = |name: &str| format!("rules.{id}.{name}");
-            let default = RulePolicy::default_of(rule);
-            let mode = self.mode(&key("mode"), file.mode.as_deref());
-            let pull_through_cache = self.mode(&key("pull_through_cache"), file.pull_through_cache.as_deref());
-            let on_error = file.on_error.as_deref().and_then(|word| {
-                let trouble = "is not known; give deny or allow";
-                self.parsed(&key("on_error"), word, OnError::from_word(word), trouble)
-            });
-            if let Some(digest_satisfies) = file.digest_satisfies {
-                let trouble = "is an option of tag-immutability only; leave it out here";
-                let name = key("digest_satisfies");
-                self.check(&name, &digest_satisfies.to_string(), *id == "tag-immutability", trouble);
-                options.digest_satisfies = digest_satisfies;
-            }
-            let chosen = RulePolicy {
-                mode: mode.unwrap_or(default.mode),
-                pull_through_cache,
-                on_error: on_error.unwrap_or(default.on_error),
-            };
-            rules.insert(rule.id(), chosen);
-        }
-        (rules, options)
     }
 
     fn rule(&mut self, key: &str, id: &str) -> Option<&'static dyn Rule> {

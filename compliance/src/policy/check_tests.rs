@@ -2,7 +2,12 @@
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests stand outside #[test] functions")]
 
+use std::time::Duration;
+
 use super::*;
+use crate::facts::Severity;
+use crate::policy::{OnError, RulePolicy};
+use crate::rules::ScanFindingsOptions;
 
 const HOME: Home<'static> = Home { account: "111122223333", region: "eu-west-1" };
 
@@ -33,6 +38,13 @@ const WHOLE: &str = r#"
 
     [rules.digest-pinned]
     mode = "audit"
+
+    [rules.scan-findings]
+    mode = "enforce"
+    worst_allowed = "low"
+    most = { medium = 3 }
+    unrated_as = "critical"
+    oldest_scan_days = 30
 
     [namespaces.sandbox]
     registry = "warn"
@@ -76,6 +88,13 @@ fn a_whole_file_becomes_a_policy() {
     assert_eq!(policy.rules["digest-pinned"], rule(Mode::Audit, None, OnError::Deny));
     assert_eq!(policy.rules.get("registry"), None);
     assert!(policy.options.digest_satisfies);
+    let scan_findings = ScanFindingsOptions {
+        worst_allowed: Severity::Low,
+        most: BTreeMap::from([(Severity::Medium, 3)]),
+        unrated_as: Severity::Critical,
+        oldest_scan: Some(Duration::from_hours(30 * 24)),
+    };
+    assert_eq!(policy.options.scan_findings, scan_findings);
     assert_eq!(policy.namespaces["sandbox"], BTreeMap::from([("registry", Mode::Warn), ("scan-on-push", Mode::Off)]));
     let exemption = &policy.exemptions[0];
     assert_eq!(
@@ -140,6 +159,20 @@ fn a_bad_value_is_named_with_its_key_and_the_way_out() {
         (
             "[rules.scan-on-push]\ndigest_satisfies = true",
             r#"policy.rules.scan-on-push.digest_satisfies: "true" is an option of tag-immutability only"#,
+        ),
+        (
+            "[rules.registry]\nworst_allowed = 'low'",
+            r#"policy.rules.registry.worst_allowed: "low" is an option of scan-findings only"#,
+        ),
+        (
+            "[rules.scan-findings]\nworst_allowed = 'HIGH'",
+            r#"policy.rules.scan-findings.worst_allowed: "HIGH" is not a severity; give informational, low, medium"#,
+        ),
+        ("[rules.scan-findings]\nmost = { bad = 1 }", r#"policy.rules.scan-findings.most: "bad" is not a severity"#),
+        ("[rules.scan-findings]\nunrated_as = ''", r#"policy.rules.scan-findings.unrated_as: "" is not a severity"#),
+        (
+            "[rules.scan-findings]\noldest_scan_days = 0",
+            r#"policy.rules.scan-findings.oldest_scan_days: "0" is out of range; give 1 to 3650 days"#,
         ),
         ("[namespaces.'*']", r#"policy.namespaces.*: "*" is not the name of a namespace"#),
         ("[namespaces.a]\nx = 'off'", r#"policy.namespaces.a.x: "x" is not a rule"#),

@@ -131,6 +131,18 @@ pub struct RuleFile {
     /// `tag-immutability` only: a digest satisfies the rule.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub digest_satisfies: Option<bool>,
+    /// `scan-findings` only: the worst severity that is let in, `informational` to `critical`; `medium` when left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub worst_allowed: Option<String>,
+    /// `scan-findings` only: the most vulnerabilities by severity; counts before `worst_allowed`.
+    #[serde(default, skip_serializing_if = "Table::is_empty")]
+    pub most: Table<u32>,
+    /// `scan-findings` only: the severity that unrated vulnerabilities count as; `high` when left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unrated_as: Option<String>,
+    /// `scan-findings` only: the age in days at which a scan is too old; any age when left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub oldest_scan_days: Option<u32>,
 }
 
 /// An agreed exception.

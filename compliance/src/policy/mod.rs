@@ -13,11 +13,11 @@ mod steps;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::SystemTime;
 
-use crate::facts::{Facts, RepositoryFacts, RepositoryKey, Unavailable};
+use crate::facts::{Facts, ImageKey, RepositoryFacts, RepositoryKey, Unavailable, WantedImages};
 use crate::image::ImageReference;
 use crate::policy::steps::Found;
 use crate::registry::{Partition, Registry, RegistryHost, classify};
-use crate::rules::{Origin, RULES, Rule, Subject};
+use crate::rules::{AboutImage, Needs, Origin, RULES, Rule, ScanFindingsOptions, Subject};
 use crate::verdict::Verdict;
 use crate::workload::ImageField;
 
@@ -55,6 +55,8 @@ pub struct Policy {
 pub struct Options {
     /// `tag-immutability`: an image with a digest passes, however mutable its repository is.
     pub digest_satisfies: bool,
+    /// `scan-findings`: what a scan may have found.
+    pub scan_findings: ScanFindingsOptions,
 }
 
 /// A registry that is trusted without looking.
@@ -80,20 +82,28 @@ pub struct Request<'a> {
 /// Why a request was not judged, as it stands in [`Verdict::skipped`].
 pub const IGNORED_NAMESPACE: &str = "ignored namespace";
 
-/// The repositories a verdict needs facts about.
+/// The repositories and images a verdict needs facts about.
 ///
 /// Only those of accepted registries: what is written in a Pod never decides whom we call. And only those about which
 /// some rule that is on wants to know something.
 #[must_use]
-pub fn wanted(policy: &Policy, request: &Request<'_>) -> BTreeSet<RepositoryKey> {
+pub fn wanted(policy: &Policy, request: &Request<'_>) -> (BTreeSet<RepositoryKey>, WantedImages) {
+    let mut repositories = BTreeSet::new();
+    let mut images = WantedImages::default();
     if policy.ignores(request.namespace) {
-        return BTreeSet::new();
+        return (repositories, images);
     }
-    let asked = |key: &RepositoryKey| {
-        let mode = |rule: &dyn Rule| policy.mode(rule, request.namespace, policy.is_cached(key));
-        RULES.iter().any(|rule| rule.needs_repository() && mode(*rule) != Mode::Off)
-    };
-    request.images.iter().filter_map(|field| accepted_repository(policy, field.image)).filter(asked).collect()
+    for field in &request.images {
+        let Some((reference, key)) = accepted_repository(policy, field.image) else { continue };
+        match policy.needs(request.namespace, &key) {
+            Needs::Reference => continue,
+            Needs::Repository => {}
+            Needs::Image => images.existing.extend([ImageKey::of(&reference, key.clone())]),
+            Needs::Scan => images.scanned.extend([ImageKey::of(&reference, key.clone())]),
+        }
+        repositories.insert(key);
+    }
+    (repositories, images)
 }
 
 /// Judges every image by every rule and says what all findings lead to at that moment.
@@ -109,13 +119,16 @@ pub fn evaluate(policy: &Policy, request: &Request<'_>, facts: &Facts, now: Syst
     let subjects: Vec<Subject<'_>> = request
         .images
         .iter()
-        .map(|field| Subject {
-            path: &field.path,
-            image: field.image,
-            accepted: &policy.accepted,
-            options: &policy.options,
-            origin: origin(policy, field.image, facts, &missing),
-            about_image: None,
+        .map(|field| {
+            let origin = origin(policy, field.image, facts, &missing);
+            Subject {
+                path: &field.path,
+                image: field.image,
+                accepted: &policy.accepted,
+                options: &policy.options,
+                about_image: about_image(policy, &origin, facts, now),
+                origin,
+            }
         })
         .collect();
     let found = subjects.iter().flat_map(|subject| check(policy, request.namespace, subject)).collect();
@@ -151,6 +164,13 @@ impl Policy {
         self.rule(rule).mode_for(of_namespace, cached)
     }
 
+    /// The most that any rule that is on looks at for images of that repository.
+    fn needs(&self, namespace: &str, key: &RepositoryKey) -> Needs {
+        let cached = self.is_cached(key);
+        let on = RULES.iter().filter(|rule| self.mode(**rule, namespace, cached) != Mode::Off);
+        on.map(|rule| rule.needs()).max().unwrap_or(Needs::Reference)
+    }
+
     fn ignores(&self, namespace: &str) -> bool {
         self.ignored_namespaces.iter().any(|ignored| ignored == namespace)
     }
@@ -174,14 +194,28 @@ impl Policy {
     }
 }
 
-fn accepted_repository(policy: &Policy, image: &str) -> Option<RepositoryKey> {
+fn accepted_repository(policy: &Policy, image: &str) -> Option<(ImageReference, RepositoryKey)> {
     let reference = ImageReference::parse(image).ok()?;
     match classify(reference.domain()) {
         RegistryHost::PrivateEcr(registry) if policy.accepts(&registry) => {
-            Some(RepositoryKey { registry, name: reference.repository().to_owned() })
+            let key = RepositoryKey { registry, name: reference.repository().to_owned() };
+            Some((reference, key))
         }
         _ => None,
     }
+}
+
+/// What was learnt about the image itself. Nothing: the rules that need it say that it could not be had.
+fn about_image<'a>(
+    policy: &'a Policy,
+    origin: &Origin<'_>,
+    facts: &'a Facts,
+    now: SystemTime,
+) -> Option<AboutImage<'a>> {
+    let Origin::Accepted { reference, key, .. } = origin else { return None };
+    let key = ImageKey::of(reference, key.clone());
+    let (image, scan) = (facts.image(&key)?, facts.scan(&key));
+    Some(AboutImage { image, scan, options: &policy.options.scan_findings, now })
 }
 
 fn origin<'a>(policy: &Policy, image: &str, facts: &'a Facts, missing: &'a RepositoryFacts) -> Origin<'a> {

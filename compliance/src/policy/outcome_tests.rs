@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::tests::{DIGEST, HOST, facts, policy, registry, request};
 use super::*;
+use crate::facts::{Age, Image, ImageFacts, ImageStatus};
 use crate::verdict::Finding;
 
 const TODAY: &str = "2026-11-24";
@@ -101,7 +102,7 @@ fn a_trusted_registry_passes_unseen_in_its_region_only() {
             let expected =
                 if expected.is_empty() { String::new() } else { format!("{expected}; deny digest-pinned/no-digest") };
             assert_eq!(found, expected, "{region:?} {image}");
-            assert!(wanted(&policy, &request("default", &[image])).is_empty(), "ECR is not asked about {image}");
+            assert!(wanted(&policy, &request("default", &[image])).0.is_empty(), "ECR is not asked about {image}");
         }
     }
 }
@@ -146,7 +147,7 @@ fn repositories_of_a_pull_through_cache_have_a_mode_of_their_own_per_rule() {
 #[test]
 fn ecr_is_asked_only_if_some_rule_that_is_on_wants_to_know() {
     let image = format!("{HOST}/good:1");
-    let asked = |policy: &Policy, namespace| wanted(policy, &request(namespace, &[&image])).len();
+    let asked = |policy: &Policy, namespace| wanted(policy, &request(namespace, &[&image])).0.len();
     let off = with(|policy| {
         policy.rules = BTreeMap::from([("tag-immutability", rule(Mode::Off)), ("scan-on-push", rule(Mode::Off))]);
         policy.namespaces = BTreeMap::from([("strict".to_owned(), BTreeMap::from([("scan-on-push", Mode::Audit)]))]);
@@ -284,4 +285,43 @@ fn an_exemption_lifts_what_could_not_be_checked_too_and_only_for_its_image() {
     let verdict = judge(&policy, "default", &images);
     assert_eq!((verdict.denials.len(), verdict.exempted.len()), (1, 2), "{}", outcome(&verdict));
     assert!(!verdict.allowed());
+}
+
+#[test]
+fn an_image_is_looked_at_only_if_a_rule_about_images_is_on() {
+    let image = format!("{HOST}/good:1");
+    let key = ImageKey::of(
+        &ImageReference::parse(&image).unwrap(),
+        RepositoryKey { registry: registry(), name: "good".to_owned() },
+    );
+    let wanted = |policy: &Policy| wanted(policy, &request("default", &[&image, "nginx"])).1;
+    let on = |id: &'static str| with(|policy| policy.rules = BTreeMap::from([(id, rule(Mode::Audit))]));
+    let one = || BTreeSet::from([key.clone()]);
+    assert_eq!(wanted(&policy()), WantedImages::default());
+    assert_eq!(wanted(&on("image-exists")), WantedImages { existing: one(), ..WantedImages::default() });
+    assert_eq!(wanted(&on("scan-findings")), WantedImages { scanned: one(), ..WantedImages::default() });
+}
+
+#[test]
+fn rules_about_images_judge_what_was_learnt_and_refuse_what_was_not() {
+    let image = format!("{HOST}/good:1");
+    let policy = with(|policy| policy.rules = BTreeMap::from([("image-exists", rule(Mode::Enforce))]));
+    let key = ImageKey::of(
+        &ImageReference::parse(&image).unwrap(),
+        RepositoryKey { registry: registry(), name: "good".to_owned() },
+    );
+    let found = Image { digest: DIGEST.to_owned(), media_type: None, status: ImageStatus::Active };
+    let cases = [
+        ("found", Some(ImageFacts::Found(found)), ""),
+        ("not found", Some(ImageFacts::NotFound), "deny image-exists/image-not-found"),
+        ("not asked", None, "deny image-exists/facts-missing"),
+    ];
+    for (name, known, expected) in cases {
+        let mut facts = facts();
+        if let Some(known) = known {
+            facts.insert_image(key.clone(), known, Age::NOW);
+        }
+        let verdict = evaluate(&policy, &request("default", &[&image]), &facts, noon());
+        assert_eq!(outcome(&verdict), expected, "{name}");
+    }
 }

@@ -6,7 +6,7 @@ use std::time::SystemTime;
 use super::{IGNORED_NAMESPACE, Policy, Request, evaluate, wanted};
 use crate::facts::{
     EffectiveScan, Facts, RegistryScanning, Repository, RepositoryFacts, RepositoryKey, ScanFacts, ScanFrequency,
-    ScanType, TagMutability, Unavailable,
+    ScanType, TagMutability, Unavailable, WantedImages,
 };
 use crate::registry::{Partition, Registry};
 use crate::verdict::Verdict;
@@ -282,7 +282,7 @@ fn a_namespace_is_ignored_by_its_exact_name_only() {
     for namespace in ["kube-system2", "kube", "Kube-System", "kube-system ", ""] {
         assert!(!judged(namespace).allowed(), "{namespace:?}");
     }
-    assert!(wanted(&policy(), &request("kube-system", &[&format!("{HOST}/good:1")])).is_empty());
+    assert!(wanted(&policy(), &request("kube-system", &[&format!("{HOST}/good:1")])).0.is_empty());
 }
 
 #[test]
@@ -297,7 +297,7 @@ fn facts_are_wanted_of_accepted_registries_only_and_once_each() {
     ];
     let images: Vec<&str> = images.iter().map(String::as_str).collect();
     let expected = BTreeSet::from([RepositoryKey { registry: registry(), name: "good".to_owned() }]);
-    assert_eq!(wanted(&policy(), &request("default", &images)), expected);
+    assert_eq!(wanted(&policy(), &request("default", &images)), (expected, WantedImages::default()));
 }
 
 #[test]

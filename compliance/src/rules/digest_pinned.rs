@@ -4,7 +4,7 @@
 
 use crate::image::ImageReference;
 use crate::policy::Mode;
-use crate::rules::{Origin, Rule, Subject, repository_flags};
+use crate::rules::{Needs, Origin, Rule, Subject, repository_flags};
 use crate::text::{shell, shown};
 use crate::verdict::Finding;
 
@@ -28,8 +28,8 @@ impl Rule for DigestPinned {
         Mode::Off
     }
 
-    fn needs_repository(&self) -> bool {
-        false
+    fn needs(&self) -> Needs {
+        Needs::Reference
     }
 
     fn check(&self, subject: &Subject<'_>) -> Vec<Finding> {

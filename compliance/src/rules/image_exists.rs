@@ -3,7 +3,8 @@
 //! With a tag and a digest the digest is what is pulled, so it is what is looked for. This file must not ask ECR.
 
 use crate::facts::{Image, ImageFacts, ImageId, ImageKey, ImageStatus, RepositoryFacts, RepositoryKey};
-use crate::rules::{Origin, Rule, Subject, repository_flags};
+use crate::policy::Mode;
+use crate::rules::{Needs, Origin, Rule, Subject, repository_flags};
 use crate::text::{shell, shown};
 use crate::verdict::Finding;
 
@@ -21,6 +22,14 @@ impl Rule for ImageExists {
 
     fn how_to_fix(&self) -> &'static str {
         "Push the image, correct its tag or digest, or restore it with `aws ecr update-image-storage-class … --target-storage-class STANDARD`."
+    }
+
+    fn default_mode(&self) -> Mode {
+        Mode::Off
+    }
+
+    fn needs(&self) -> Needs {
+        Needs::Image
     }
 
     fn check(&self, subject: &Subject<'_>) -> Vec<Finding> {

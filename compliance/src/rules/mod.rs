@@ -33,12 +33,25 @@ pub trait Rule: Sync {
     fn default_mode(&self) -> Mode {
         Mode::Enforce
     }
-    /// Whether it looks at the repository's facts: if no rule that is on does, ECR is not asked.
-    fn needs_repository(&self) -> bool {
-        true
+    /// What ECR must be asked for it: what no rule that is on needs, ECR is not asked for.
+    fn needs(&self) -> Needs {
+        Needs::Repository
     }
     /// Judges one image. Nothing means nothing to object.
     fn check(&self, subject: &Subject<'_>) -> Vec<Finding>;
+}
+
+/// What a rule looks at. Each includes those before it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Needs {
+    /// The reference alone.
+    Reference,
+    /// The repository's settings.
+    Repository,
+    /// Whether the image exists.
+    Image,
+    /// What the image's scan found.
+    Scan,
 }
 
 /// Every rule, in the order in which findings are reported.
@@ -47,11 +60,9 @@ pub static RULES: &[&dyn Rule] = &[
     &tag_immutability::TagImmutability,
     &scan_on_push::ScanOnPush,
     &digest_pinned::DigestPinned,
+    &image_exists::ImageExists,
+    &scan_findings::ScanFindings,
 ];
-
-/// Rules that look at the image itself and therefore cost calls of their own: off unless somebody asks for them.
-/// They need [`Subject::about_image`], and object to everything without it.
-pub static OPTIONAL_RULES: &[&dyn Rule] = &[&image_exists::ImageExists, &scan_findings::ScanFindings];
 
 /// One image to judge, with everything a rule may look at.
 #[derive(Debug)]
@@ -66,7 +77,7 @@ pub struct Subject<'a> {
     pub options: &'a Options,
     /// What the image turned out to be.
     pub origin: Origin<'a>,
-    /// What the optional rules look at: for images from an accepted registry, and only if one of these rules is on.
+    /// What rules about the image itself look at: for images from an accepted registry, and only if such a rule is on.
     pub about_image: Option<AboutImage<'a>>,
 }
 
@@ -177,14 +188,13 @@ pub fn rules_markdown() -> String {
 mod tests {
     use std::collections::BTreeSet;
 
-    use super::{OPTIONAL_RULES, RULES, Rule, rules_markdown};
+    use super::{RULES, rules_markdown};
 
     #[test]
     fn every_rule_has_its_own_id_and_says_what_it_checks_and_how_to_fix_it() {
-        let all: Vec<&dyn Rule> = RULES.iter().chain(OPTIONAL_RULES).copied().collect();
-        let ids: BTreeSet<&str> = all.iter().map(|rule| rule.id()).collect();
-        assert_eq!(ids.len(), all.len(), "ids are unique");
-        for rule in all {
+        let ids: BTreeSet<&str> = RULES.iter().map(|rule| rule.id()).collect();
+        assert_eq!(ids.len(), RULES.len(), "ids are unique");
+        for rule in RULES {
             assert!(rule.id().bytes().all(|b| b.is_ascii_lowercase() || b == b'-'), "{}", rule.id());
             assert!(rule.summary().ends_with('.') && rule.how_to_fix().ends_with('.'), "{}", rule.id());
             assert!(!format!("{}{}", rule.summary(), rule.how_to_fix()).contains(['|', '\n']), "{}", rule.id());

@@ -4,7 +4,7 @@
 
 use crate::image::ImageReference;
 use crate::registry::{Registry, RegistryHost};
-use crate::rules::{Origin, Rule, Subject};
+use crate::rules::{Needs, Origin, Rule, Subject};
 use crate::text::{shell, shown};
 use crate::verdict::Finding;
 
@@ -24,8 +24,8 @@ impl Rule for FromAcceptedRegistry {
         "Push the image to an accepted registry, or pull it through one, and name it by that registry's host."
     }
 
-    fn needs_repository(&self) -> bool {
-        false
+    fn needs(&self) -> Needs {
+        Needs::Reference
     }
 
     fn check(&self, subject: &Subject<'_>) -> Vec<Finding> {

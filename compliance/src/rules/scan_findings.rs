@@ -9,8 +9,9 @@ use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
 
 use crate::facts::{Image, ImageKey, ScanReport, ScanResult, ScanStatus, Severity};
+use crate::policy::Mode;
 use crate::rules::image_exists::{image_flags, pullable};
-use crate::rules::{Origin, Rule, Subject};
+use crate::rules::{Needs, Origin, Rule, Subject};
 use crate::text::{shell, shown};
 use crate::verdict::Finding;
 
@@ -49,6 +50,14 @@ impl Rule for ScanFindings {
 
     fn how_to_fix(&self) -> &'static str {
         "Rebuild the image with fixed packages, which `aws ecr describe-image-scan-findings …` lists, or scan it with `aws ecr start-image-scan …`."
+    }
+
+    fn default_mode(&self) -> Mode {
+        Mode::Off
+    }
+
+    fn needs(&self) -> Needs {
+        Needs::Scan
     }
 
     fn check(&self, subject: &Subject<'_>) -> Vec<Finding> {
