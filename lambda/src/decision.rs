@@ -2,7 +2,7 @@
 //!
 //! It holds image references and identifiers, never anything else of a Pod.
 
-use compliance::facts::Facts;
+use compliance::ecr::{GatherReport, Gathered};
 use compliance::verdict::{Exempted, Finding, Verdict, bounded_warning};
 use compliance::workload::{ImageField, TemplateKind};
 
@@ -45,6 +45,8 @@ pub struct Decision {
     pub failure: Option<String>,
     /// Which policy decided.
     pub policy_version: String,
+    /// What it cost to ask ECR.
+    pub ecr: GatherReport,
     /// The digests that ECR gave for tags.
     pub digests: Vec<String>,
     /// Facts that could not be had.
@@ -60,7 +62,7 @@ impl Decision {
         review: &Review<'_>,
         images: &[ImageField<'_>],
         verdict: Verdict,
-        facts: &Facts,
+        gathered: &Gathered,
         policy_version: &str,
     ) -> Self {
         // Only Pods are denied; of what will make Pods the author is told what would become of them.
@@ -85,8 +87,9 @@ impl Decision {
             warned: verdict.warnings,
             audited: verdict.audits,
             exempted: verdict.exempted,
-            unavailable: record::unavailable(facts),
-            digests: record::digests(facts),
+            unavailable: record::unavailable(&gathered.facts),
+            digests: record::digests(&gathered.facts),
+            ecr: gathered.report,
             policy_version: policy_version.to_owned(),
         }
     }

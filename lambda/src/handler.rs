@@ -6,8 +6,7 @@
 use std::convert::Infallible;
 use std::time::{Instant, SystemTime};
 
-use compliance::ecr::EcrFacts;
-use compliance::facts::Facts;
+use compliance::ecr::{EcrFacts, Gathered};
 use compliance::policy::{self, Policy};
 use compliance::verdict::Verdict;
 use lambda_http::http::header::CONTENT_TYPE;
@@ -93,19 +92,19 @@ impl Webhook {
             Err(refusal) => return refused(body, refusal),
         };
         let request = policy::Request { namespace: &review.namespace, images: review.images() };
-        let (verdict, facts) = self.verdict(&request).await;
-        Decision::judged(&review, &request.images, verdict, &facts, &self.policy_version)
+        let (verdict, gathered) = self.verdict(&request).await;
+        Decision::judged(&review, &request.images, verdict, &gathered, &self.policy_version)
     }
 
-    async fn verdict(&self, request: &policy::Request<'_>) -> (Verdict, Facts) {
+    async fn verdict(&self, request: &policy::Request<'_>) -> (Verdict, Gathered) {
         let policy = match &self.policy {
             Ok(policy) => policy,
-            Err(malformed) => return (malformed.verdict(request), Facts::default()),
+            Err(malformed) => return (malformed.verdict(request), Gathered::default()),
         };
         // Nothing is asked of ECR for a request that brings in no image, or none of an accepted registry.
         let (repositories, images) = policy::wanted(policy, request);
-        let facts = self.facts.gather_all(&repositories, &images).await.facts;
-        (policy::evaluate(policy, request, &facts, SystemTime::now()), facts)
+        let gathered = self.facts.gather_all(&repositories, &images).await;
+        (policy::evaluate(policy, request, &gathered.facts, SystemTime::now()), gathered)
     }
 }
 

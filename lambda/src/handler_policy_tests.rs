@@ -176,3 +176,17 @@ async fn a_deployment_is_never_denied_whatever_goes_wrong() {
     assert_eq!(response["allowed"], true);
     assert!(response["warnings"][0].as_str().unwrap().contains("the policy is malformed"), "{response}");
 }
+
+#[tokio::test]
+async fn facts_are_remembered_from_one_pod_to_the_next_and_counted() {
+    let world = World::new(good);
+    let pod = review(&format!("{ACCEPTED}/team/app:1.0"));
+    world.admit(&pod).await;
+    let (metric, _) = world.last_lines();
+    assert_eq!((&metric["EcrCalls"], &metric["CacheHit"]), (&json!(3), &json!(0)), "{metric}");
+    assert!(metric["EcrLatency"].is_number(), "{metric}");
+    world.admit(&pod).await;
+    let (metric, _) = world.last_lines();
+    assert_eq!((&metric["EcrCalls"], metric.get("EcrLatency")), (&json!(0), None), "{metric}");
+    assert!(metric["CacheHit"].as_u64().unwrap() > 0, "{metric}");
+}

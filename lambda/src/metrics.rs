@@ -6,6 +6,7 @@
 
 use std::time::{Duration, SystemTime};
 
+use compliance::ecr::GatherReport;
 use serde_json::{Map, Value, json};
 
 use crate::log::{Level, timestamp};
@@ -53,8 +54,38 @@ pub const LATENCY: Metric = Metric {
     meaning: "time from the request's arrival in the function to its answer",
 };
 
+/// Operations sent to ECR.
+pub const ECR_CALLS: Metric = count("EcrCalls", "operations sent to ECR for a request");
+/// Operations that ECR throttled.
+pub const ECR_THROTTLED: Metric = count("EcrThrottled", "operations of a request that ended with ECR throttling them");
+/// Answers that needed no call.
+pub const CACHE_HIT: Metric = count("CacheHit", "facts of a request that were remembered and fresh");
+/// Answers that were no longer fresh.
+pub const SERVED_STALE: Metric =
+    count("ServedStale", "facts of a request that were remembered, no longer fresh, and used because ECR failed");
+/// Time spent waiting for ECR.
+pub const ECR_LATENCY: Metric = Metric {
+    name: "EcrLatency",
+    unit: "Milliseconds",
+    dimensions: &[CLUSTER],
+    meaning: "time from the first operation sent to ECR for a request to the last answer; only where there was one",
+};
+
 /// Every metric there is.
-pub const METRICS: &[Metric] = &[PASS, DENY, UNDECIDED, WARN, EXEMPTED, WRONG_CALLER, LATENCY];
+pub const METRICS: &[Metric] = &[
+    PASS,
+    DENY,
+    UNDECIDED,
+    WARN,
+    EXEMPTED,
+    WRONG_CALLER,
+    LATENCY,
+    ECR_CALLS,
+    ECR_THROTTLED,
+    CACHE_HIT,
+    SERVED_STALE,
+    ECR_LATENCY,
+];
 
 const fn count(name: &'static str, meaning: &'static str) -> Metric {
     Metric { name, unit: "Count", dimensions: &[CLUSTER], meaning }
@@ -90,6 +121,8 @@ pub struct Measured<'a> {
     pub exempted: bool,
     /// Time in the function.
     pub latency: Duration,
+    /// What it cost to ask ECR.
+    pub ecr: GatherReport,
 }
 
 /// The line of one decision: `Latency`, and, of a Pod, the others each 0 or 1, so that averages are rates.
@@ -104,7 +137,8 @@ pub fn decision(at: SystemTime, measured: &Measured<'_>) -> Value {
         (EXEMPTED, measured.exempted),
     ];
     let of_pods = of_pods.into_iter().filter(|_| !early).map(|(metric, holds)| (metric, json!(u8::from(holds))));
-    let values: Vec<(Metric, Value)> = of_pods.chain([(LATENCY, json!(milliseconds(measured.latency)))]).collect();
+    let latency = [(LATENCY, json!(milliseconds(measured.latency)))];
+    let values: Vec<(Metric, Value)> = of_pods.chain(latency).chain(of_ecr(&measured.ecr)).collect();
     let mut line = line(at, measured.cluster, &values);
     line.insert("requestUid".to_owned(), json!(measured.request_uid));
     line.insert("namespace".to_owned(), json!(measured.namespace));
@@ -112,6 +146,19 @@ pub fn decision(at: SystemTime, measured: &Measured<'_>) -> Value {
         line.insert("earlyWarning".to_owned(), json!(true));
     }
     Value::Object(line)
+}
+
+/// ECR is the same whoever is asked about, so early warnings count here too.
+fn of_ecr(report: &GatherReport) -> impl Iterator<Item = (Metric, Value)> {
+    let counts = [
+        (ECR_CALLS, report.calls),
+        (ECR_THROTTLED, report.throttled),
+        (CACHE_HIT, report.cache_hits),
+        (SERVED_STALE, report.served_stale),
+    ];
+    // Zero would not be a short wait but none at all, and spoil every average.
+    let latency = report.ecr_latency.map(|time| (ECR_LATENCY, json!(milliseconds(time))));
+    counts.into_iter().map(|(metric, count)| (metric, json!(count))).chain(latency)
 }
 
 /// The line of one request from a caller that is not known.
@@ -159,6 +206,13 @@ mod tests {
         warned: true,
         exempted: false,
         latency: Duration::from_nanos(12_345_678),
+        ecr: GatherReport {
+            calls: 3,
+            throttled: 1,
+            cache_hits: 2,
+            served_stale: 1,
+            ecr_latency: Some(Duration::from_millis(7)),
+        },
     };
 
     fn at() -> SystemTime {
@@ -182,11 +236,17 @@ mod tests {
                         { "Name": "Warn", "Unit": "Count" },
                         { "Name": "Exempted", "Unit": "Count" },
                         { "Name": "Latency", "Unit": "Milliseconds" },
+                        { "Name": "EcrCalls", "Unit": "Count" },
+                        { "Name": "EcrThrottled", "Unit": "Count" },
+                        { "Name": "CacheHit", "Unit": "Count" },
+                        { "Name": "ServedStale", "Unit": "Count" },
+                        { "Name": "EcrLatency", "Unit": "Milliseconds" },
                     ],
                 }],
             },
             "Cluster": "blue",
             "Pass": 0, "Deny": 1, "Undecided": 1, "Warn": 1, "Exempted": 0, "Latency": 12.346,
+            "EcrCalls": 3, "EcrThrottled": 1, "CacheHit": 2, "ServedStale": 1, "EcrLatency": 7.0,
             "requestUid": "u-1", "namespace": "shop",
         });
         assert_eq!(decision(at(), &MEASURED), expected);
@@ -196,9 +256,19 @@ mod tests {
     fn an_early_warning_is_not_counted_among_pods() {
         let line = decision(at(), &Measured { outcome: Outcome::Early, ..MEASURED });
         let metrics = line["_aws"]["CloudWatchMetrics"][0]["Metrics"].clone();
-        assert_eq!(metrics, json!([{ "Name": "Latency", "Unit": "Milliseconds" }]));
+        assert_eq!(
+            (&metrics[0]["Name"], metrics.as_array().unwrap().len()),
+            (&json!("Latency"), 6),
+            "and those of ECR"
+        );
         assert_eq!((&line["earlyWarning"], line.get("Pass"), line.get("Deny")), (&json!(true), None, None));
         assert_eq!(decision(at(), &MEASURED).get("earlyWarning"), None);
+    }
+
+    #[test]
+    fn a_request_that_did_not_wait_for_ecr_says_nothing_of_how_long() {
+        let line = decision(at(), &Measured { ecr: GatherReport::default(), ..MEASURED });
+        assert_eq!((&line["EcrCalls"], line.get("EcrLatency")), (&json!(0), None));
     }
 
     #[test]

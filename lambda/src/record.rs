@@ -109,6 +109,7 @@ pub fn write(log: &Log, cluster: &str, decision: &Decision, latency: Duration) {
             warned: !decision.warned.is_empty(),
             exempted: !decision.exempted.is_empty(),
             latency,
+            ecr: decision.ecr,
         },
     ));
     let (level, message) = heading(decision);
