@@ -103,8 +103,17 @@ impl Webhook {
         };
         // Nothing is asked of ECR for a request that brings in no image, or none of an accepted registry.
         let (repositories, images) = policy::wanted(policy, request);
-        let gathered = self.facts.gather_all(&repositories, &images).await;
-        (policy::evaluate(policy, request, &gathered.facts, SystemTime::now()), gathered)
+        let until = self.facts.until();
+        let gathered = self.facts.gather_until(&repositories, &images, until).await;
+        let verdict = policy::evaluate(policy, request, &gathered.facts, SystemTime::now());
+        if gathered.report.cache_hits == 0 || (verdict.denials.is_empty() && verdict.warnings.is_empty()) {
+            return (verdict, gathered);
+        }
+        // What is remembered may let a Pod in, but it keeps none out: somebody may have run the command that the last
+        // denial told, and now tries again. Both gatherings have the time of one.
+        let mut again = self.facts.gather_afresh(&repositories, &images, until).await;
+        again.report += gathered.report;
+        (policy::evaluate(policy, request, &again.facts, SystemTime::now()), again)
     }
 }
 

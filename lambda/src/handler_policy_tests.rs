@@ -190,3 +190,51 @@ async fn facts_are_remembered_from_one_pod_to_the_next_and_counted() {
     assert_eq!((&metric["EcrCalls"], metric.get("EcrLatency")), (&json!(0), None), "{metric}");
     assert!(metric["CacheHit"].as_u64().unwrap() > 0, "{metric}");
 }
+
+/// What [`mended`] answers: each test that uses it has the process's one ECR to itself.
+static MENDED: std::sync::atomic::AtomicUsize = std::sync::atomic::AtomicUsize::new(0);
+
+/// 0: mutable, 1: immutable, 2: nothing but throttling.
+fn mended(operation: &str) -> http::Response<String> {
+    match MENDED.load(std::sync::atomic::Ordering::SeqCst) {
+        0 => mutable(operation),
+        1 => good(operation),
+        _ => throttling(operation),
+    }
+}
+
+#[tokio::test]
+async fn what_is_remembered_lets_pods_in_but_keeps_none_out() {
+    let now = |state| MENDED.store(state, std::sync::atomic::Ordering::SeqCst);
+    let pod = review(&format!("{ACCEPTED}/team/app:1.0"));
+    for (name, policy) in
+        [("enforced", "{}"), ("warned about", r#"{"rules": {"tag-immutability": {"mode": "warn"}}}"#)]
+    {
+        let world = World::new(mended).under(policy);
+        let objected = |response: &Value| response["allowed"] == false || response["warnings"].is_array();
+        now(0);
+        assert!(objected(&world.admit(&pod).await), "{name}: first");
+
+        // Still as it was: ECR is asked again, once.
+        assert!(objected(&world.admit(&pod).await), "{name}: nothing was mended");
+        let (metric, _) = world.last_lines();
+        assert_eq!((&metric["EcrCalls"], &metric["CacheHit"]), (&json!(3), &json!(3)), "{name}: {metric}");
+
+        // ECR fails: what is remembered stands in, and its finding with it.
+        now(2);
+        let response = world.admit(&pod).await;
+        assert!(objected(&response) && !response.to_string().contains("could not be checked"), "{name}: {response}");
+
+        now(1);
+        let world = World::new(mended).under(policy);
+        now(0);
+        world.admit(&pod).await;
+        now(1);
+        let response = world.admit(&pod).await;
+        assert!(!objected(&response), "{name}: the fix was run: {response}");
+
+        // What lets in is remembered as before.
+        now(0);
+        assert!(!objected(&world.admit(&pod).await), "{name}: remembered");
+    }
+}

@@ -20,6 +20,8 @@ pub(super) struct Call<'a> {
     pub(super) registry: &'a Registry,
     pub(super) standing: Standing,
     pub(super) until: Instant,
+    /// Whether to ask also for what is remembered and fresh.
+    pub(super) afresh: bool,
     pub(super) clock: &'a dyn Clock,
     pub(super) tally: &'a Tally,
     pub(super) trouble: &'a Trouble,

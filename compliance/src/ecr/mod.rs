@@ -104,11 +104,46 @@ impl EcrFacts {
     ///
     /// Images cost a round trip beside that for repositories, and those whose scans are wanted another one after it.
     pub async fn gather_all(&self, wanted: &BTreeSet<RepositoryKey>, images: &WantedImages) -> Gathered {
-        let until = Instant::now() + self.deadline;
+        self.gather_until(wanted, images, self.until()).await
+    }
+
+    /// When a gathering that begins now must end.
+    #[must_use]
+    pub fn until(&self) -> Instant {
+        Instant::now() + self.deadline
+    }
+
+    /// As [`Self::gather_all`], within a deadline that gatherings for one decision share: see [`Self::until`].
+    pub async fn gather_until(
+        &self,
+        wanted: &BTreeSet<RepositoryKey>,
+        images: &WantedImages,
+        until: Instant,
+    ) -> Gathered {
+        self.gather_with(wanted, images, Attempt { until, afresh: false }).await
+    }
+
+    /// As [`Self::gather_until`], but what is remembered counts only where ECR fails: for whoever has just mended what
+    /// was found.
+    pub async fn gather_afresh(
+        &self,
+        wanted: &BTreeSet<RepositoryKey>,
+        images: &WantedImages,
+        until: Instant,
+    ) -> Gathered {
+        self.gather_with(wanted, images, Attempt { until, afresh: true }).await
+    }
+
+    async fn gather_with(
+        &self,
+        wanted: &BTreeSet<RepositoryKey>,
+        images: &WantedImages,
+        attempt: Attempt,
+    ) -> Gathered {
         let tally = Tally::default();
         let mut facts = Facts::default();
         let by_registry = by_registry(wanted, images, &mut facts);
-        let asked = by_registry.into_iter().map(|(registry, wanted)| self.ask(registry, wanted, until, &tally));
+        let asked = by_registry.into_iter().map(|(registry, wanted)| self.ask(registry, wanted, attempt, &tally));
         for learnt in join_all(asked).await {
             facts.merge(learnt);
         }
@@ -116,12 +151,13 @@ impl EcrFacts {
     }
 
     /// Everything about what is wanted of one registry.
-    async fn ask(&self, registry: &Registry, wanted: Wanted, until: Instant, tally: &Tally) -> Facts {
+    async fn ask(&self, registry: &Registry, wanted: Wanted, attempt: Attempt, tally: &Tally) -> Facts {
         let Some((client, standing)) = self.clients.of(registry) else {
             return wanted.unavailable(&no_client(registry));
         };
+        let Attempt { until, afresh } = attempt;
         let (clock, trouble) = (&*self.clock, &self.memory.trouble);
-        let call = Call { client, registry, standing, until, clock, tally, trouble };
+        let call = Call { client, registry, standing, until, afresh, clock, tally, trouble };
         let (mut repositories, images) = tokio::join!(
             self.memory.repositories(&call, wanted.repositories),
             self.memory.images(&call, wanted.images, &wanted.scanned),
@@ -129,6 +165,14 @@ impl EcrFacts {
         repositories.merge(images);
         repositories
     }
+}
+
+/// How one gathering goes about it.
+#[derive(Debug, Clone, Copy)]
+struct Attempt {
+    until: Instant,
+    /// Whether to ask for what is remembered and fresh too.
+    afresh: bool,
 }
 
 /// What is wanted of one registry.

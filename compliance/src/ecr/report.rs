@@ -1,5 +1,6 @@
 //! What a gathering cost: numbers for metrics. Nothing here is a fact, and nothing judges.
 
+use std::ops::AddAssign;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -18,6 +19,20 @@ pub struct GatherReport {
     pub served_stale: u32,
     /// From the first call sent to the last answer; `None` without calls.
     pub ecr_latency: Option<Duration>,
+}
+
+impl AddAssign for GatherReport {
+    /// Two gatherings for one decision, one after the other.
+    fn add_assign(&mut self, later: Self) {
+        self.calls += later.calls;
+        self.throttled += later.throttled;
+        self.cache_hits += later.cache_hits;
+        self.served_stale += later.served_stale;
+        self.ecr_latency = match (self.ecr_latency, later.ecr_latency) {
+            (Some(first), Some(second)) => Some(first + second),
+            (first, second) => first.or(second),
+        };
+    }
 }
 
 /// Counts while a gathering runs. Clones count together.

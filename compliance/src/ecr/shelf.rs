@@ -76,7 +76,8 @@ impl<K: Clone + Ord + Send + Sync, V: Clone + Send + Sync> Shelf<K, V> {
         let mut plan = Plan { claims: Claims { shelf: self, senders: BTreeMap::new() }, others: Vec::new() };
         let mut state = self.lock();
         for key in keys {
-            if let Some((value, since)) = state.cache.fresh(&key, now) {
+            let fresh = if call.afresh { None } else { state.cache.fresh(&key, now) };
+            if let Some((value, since)) = fresh {
                 call.tally.hit();
                 known.insert(key, Known { value: Ok(value), age: Age { since, stale: None } });
             } else if let Some(old) = trouble.and_then(|why| state.stale(&key, now, why)) {

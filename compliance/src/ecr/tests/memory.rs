@@ -277,3 +277,31 @@ async fn a_throttled_attempt_counts_even_if_the_next_one_succeeds() {
         assert_eq!((gathered.report.calls, gathered.report.throttled, fake.count()), (3, 1, 4), "{name}");
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_gathering_afresh_asks_for_what_is_remembered_and_remembers_the_answer() {
+    let world = World::new();
+    world.app_at(0).await;
+    let wanted = BTreeSet::from([app()]);
+    let again = world.facts.gather_afresh(&wanted, &WantedImages::default(), world.facts.until()).await;
+    assert_eq!((again.report.calls, again.report.cache_hits), (3, 0));
+    assert_eq!(world.app_at(59).await.report.cache_hits, 3);
+
+    // Without an answer of ECR what is remembered stands in, marked.
+    world.breaks(|_, _| Some(Answer::Never));
+    let broken = world.facts.gather_afresh(&wanted, &WantedImages::default(), world.facts.until()).await;
+    assert_eq!(broken.facts.get(&app()), Some(&good()));
+    assert_eq!(broken.report.served_stale, 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn two_gatherings_of_one_decision_end_at_one_deadline() {
+    let world = World::new();
+    world.breaks(|_, _| Some(Answer::Never));
+    let (wanted, images) = (BTreeSet::from([app()]), WantedImages::default());
+    let started = Instant::now();
+    let until = world.facts.until();
+    world.facts.gather_until(&wanted, &images, until).await;
+    world.facts.gather_afresh(&wanted, &images, until).await;
+    assert_eq!(started.elapsed(), DEADLINE);
+}
