@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 use super::{Cluster, FIELD_MANAGER, api_status, caller::Caller, describe};
 use crate::error::{ExitCode, Failure};
 
-/// Name of the configuration's one entry: what the API server calls us in a denial.
+/// Name of the configuration's entry about Pods: what the API server calls us in a denial. The other entry only warns.
 pub const ENTRY: &str = "pods.ecr-compliance.webhook";
 
 const PATH: &str = "/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations";
@@ -49,7 +49,10 @@ impl Existing {
     }
 
     fn url(&self) -> Option<&str> {
-        self.object["webhooks"][0]["clientConfig"]["url"].as_str()
+        // By name, for the order of the entries is the API server's; whatever stands first where a person renamed it.
+        let entries = self.object["webhooks"].as_array()?;
+        let entry = entries.iter().find(|entry| entry["name"] == ENTRY).or_else(|| entries.first())?;
+        entry["clientConfig"]["url"].as_str()
     }
 
     fn name(&self) -> &str {

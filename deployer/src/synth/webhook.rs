@@ -118,9 +118,26 @@ mod tests {
         let as_text: serde_json::Value = serde_saphyr::from_str(&text).unwrap();
         // A field that the type does not know would be missing here.
         assert_eq!(serde_json::to_value(&read).unwrap(), as_text);
-        let hook = &read.webhooks.unwrap()[0];
-        assert_eq!(hook.client_config.ca_bundle.as_ref().unwrap().0, PEM.as_bytes());
-        assert_eq!(hook.client_config.url.as_deref(), Some(URL));
+        for hook in read.webhooks.unwrap() {
+            assert_eq!(hook.client_config.ca_bundle.as_ref().unwrap().0, PEM.as_bytes());
+            assert_eq!(hook.client_config.url.as_deref(), Some(URL));
+        }
+    }
+
+    #[test]
+    fn both_entries_ask_about_the_same_namespaces_and_only_that_about_pods_may_fail() {
+        let settings = Settings { ignored_namespaces: vec!["monitoring".to_owned()], ..Settings::default() };
+        let fail = WebhookManifest { failure_policy: FailurePolicy::Fail, ..manifest(URL, None) };
+        let text = webhook_manifest(&settings, &fail).unwrap();
+        let object: serde_json::Value = serde_saphyr::from_str(&text).unwrap();
+        let [pods, workloads] = object["webhooks"].as_array().unwrap().as_slice() else {
+            panic!("two entries: {text}")
+        };
+        assert_eq!(pods["name"], crate::cluster::webhook::ENTRY);
+        assert_eq!((&pods["failurePolicy"], &workloads["failurePolicy"]), (&"Fail".into(), &"Ignore".into()));
+        for field in ["clientConfig", "namespaceSelector", "matchPolicy", "sideEffects", "timeoutSeconds"] {
+            assert_eq!(pods[field], workloads[field], "{field}");
+        }
     }
 
     #[test]
