@@ -69,6 +69,9 @@ pub struct SynthArgs {
     /// A built `bootstrap` binary: its hash and architecture go into the template instead of placeholders
     #[arg(long, value_name = "FILE")]
     pub artifact: Option<PathBuf>,
+    /// Print the function's policy.json instead of the stack
+    #[arg(long, conflicts_with_all = ["out", "artifact"])]
+    pub policy: bool,
 }
 
 /// Options of `deployer deploy`.

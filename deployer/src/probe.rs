@@ -20,8 +20,11 @@ use crate::{
 
 /// The uid that the reviews carry; the answer has to echo it.
 const UID: &str = "6d1f7f8e-5c1b-4a51-9c43-0d8e5a2b7c10";
-/// From Docker Hub, so no policy of ours admits it.
+/// From Docker Hub, so it is refused unless the owner's policy says otherwise.
 const IMAGE: &str = "docker.io/library/nginx:1";
+
+/// Namespace and image of the Pod that is judged. Nobody ignores that namespace.
+pub const PROBED: (&str, &str) = ("ecr-compliance-probe", IMAGE);
 
 /// What is probed.
 #[derive(Clone, Debug)]
@@ -32,6 +35,8 @@ pub struct Target<'a> {
     pub caller: &'a Caller,
     /// A PEM file that alone verifies the endpoint; `None`: the usual roots.
     pub ca_bundle: Option<&'a Path>,
+    /// Whether the policy refuses [`PROBED`].
+    pub refuses: bool,
     /// Namespaces that are not judged.
     pub ignored_namespaces: &'a [String],
 }
@@ -102,16 +107,14 @@ pub async fn run(
 fn checks(target: &Target<'_>) -> Result<Vec<Check>, Failure> {
     let url = target.caller.url(target.endpoint);
     let stranger = Caller { secret: CallerSecret::generate()?, ..target.caller.clone() };
-    // Neither "default" nor anything else is judged when it is ignored: take a name that nobody ignores.
-    let judged = "ecr-compliance-probe";
+    let (judged, _) = PROBED;
+    let (expected, judge): (_, fn(&Answer) -> bool) = match target.refuses {
+        true => ("a denial", |answer| is_verdict(answer, false)),
+        // The owner's policy warns, or audits, or has agreed to it.
+        false => ("admission, as the policy has it", |answer| is_verdict(answer, true)),
+    };
     let mut checks = vec![
-        Check {
-            what: "a Pod with a Docker Hub image",
-            expected: "a denial",
-            url: url.clone(),
-            body: review(judged),
-            judge: |answer| is_verdict(answer, false),
-        },
+        Check { what: "a Pod with a Docker Hub image", expected, url: url.clone(), body: review(judged), judge },
         Check {
             what: "a wrong caller",
             expected: "404 and nothing else",

@@ -13,16 +13,19 @@ use sha2::{Digest, Sha256};
 use crate::{
     console::Console,
     error::Failure,
-    settings::{Architecture, Settings, Word},
+    settings::{Architecture, OwnPolicy, Settings, Word},
 };
 
 /// A zip that Lambda takes, and what names it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Artifact {
-    /// One entry, `bootstrap`.
+    /// `bootstrap`, and `policy.json` where the owner has a policy.
     pub zip: Vec<u8>,
-    /// SHA-256 of the BINARY, lower-case hex: another zip library is no new version.
+    /// SHA-256 of the BINARY, lower-case hex.
     pub sha256: String,
+    /// SHA-256 of what is in the zip, lower-case hex; that of the binary where nothing else is. Not of the zip: another
+    /// zip library is no new version.
+    pub content: String,
     /// What the ELF header says.
     pub architecture: Architecture,
     /// Newest glibc that the binary asks for, if newer than the function's system has; `(2, 39)`.
@@ -30,10 +33,10 @@ pub struct Artifact {
 }
 
 impl Artifact {
-    /// Where it lies in the bucket: `<stack_name>/lambda/<sha256>.zip`.
+    /// Where it lies in the bucket: `<stack_name>/lambda/<content>.zip`.
     #[must_use]
     pub fn key(&self, settings: &Settings) -> String {
-        key(settings, &self.sha256)
+        key(settings, &self.content)
     }
 
     /// What the owner should know before this is deployed, if anything.
@@ -48,10 +51,10 @@ impl Artifact {
     }
 }
 
-/// The key of the artefact whose binary has this hash.
+/// The key of the artefact whose content has this hash.
 #[must_use]
-pub fn key(settings: &Settings, sha256: &str) -> String {
-    format!("{}/lambda/{sha256}.zip", settings.stack_name)
+pub fn key(settings: &Settings, content: &str) -> String {
+    format!("{}/lambda/{content}.zip", settings.stack_name)
 }
 
 /// Builds the function of the workspace at `source_dir` with cargo-lambda, in release mode and with the locked versions.
@@ -66,7 +69,11 @@ pub async fn build(settings: &Settings, source_dir: &Path, console: &mut Console
         console.say(notice);
     }
     let binary = toolchain::build(&tools, &plan, source_dir).await?;
-    finish(&read(&binary)?, &binary, Some(plan.architecture), console)
+    let artifact = make(&read(&binary)?, &binary, Some(plan.architecture), policy_of(settings).as_deref())?;
+    if let Some(warning) = artifact.warning() {
+        console.warn(&warning);
+    }
+    Ok(artifact)
 }
 
 /// Takes a built binary (`--artifact`).
@@ -74,23 +81,14 @@ pub async fn build(settings: &Settings, source_dir: &Path, console: &mut Console
 /// # Errors
 /// When it cannot be read or is not an ELF file for the architecture wanted.
 pub fn take(settings: &Settings, binary: &Path) -> Result<Artifact, Failure> {
-    make(&read(binary)?, binary, settings.architecture)
+    make(&read(binary)?, binary, settings.architecture, policy_of(settings).as_deref())
 }
 
-fn finish(
-    bytes: &[u8],
-    binary: &Path,
-    wanted: Option<Architecture>,
-    console: &mut Console,
-) -> Result<Artifact, Failure> {
-    let artifact = make(bytes, binary, wanted)?;
-    if let Some(warning) = artifact.warning() {
-        console.warn(&warning);
-    }
-    Ok(artifact)
+fn policy_of(settings: &Settings) -> Option<String> {
+    settings.policy.as_ref().map(OwnPolicy::json)
 }
 
-fn make(bytes: &[u8], binary: &Path, wanted: Option<Architecture>) -> Result<Artifact, Failure> {
+fn make(bytes: &[u8], binary: &Path, wanted: Option<Architecture>, policy: Option<&str>) -> Result<Artifact, Failure> {
     let name = binary.display();
     let architecture = elf::architecture(bytes).map_err(|what| {
         Failure::new(format!("{name} cannot be a Lambda function: {what}"))
@@ -103,12 +101,21 @@ fn make(bytes: &[u8], binary: &Path, wanted: Option<Architecture>) -> Result<Art
         return Err(Failure::new(format!("{name} is built for {is}, but the settings want architecture {wanted}"))
             .with_hint(format!("Build it for {wanted}, or set architecture = \"{is}\" in deployer.toml.")));
     }
+    let program = zip::Entry { name: "bootstrap", bytes, mode: 0o755 };
+    let beside = policy.map(|text| zip::Entry { name: "policy.json", bytes: text.as_bytes(), mode: 0o644 });
+    let sha256 = hex(&Sha256::digest(bytes));
     Ok(Artifact {
-        zip: zip::one_entry("bootstrap", bytes)?,
-        sha256: hex(&Sha256::digest(bytes)),
+        zip: zip::of(&[program].into_iter().chain(beside).collect::<Vec<_>>())?,
+        content: policy.map_or_else(|| sha256.clone(), |text| content(&sha256, text)),
+        sha256,
         architecture,
         needs_newer_glibc: elf::needed_glibc(bytes).filter(|needed| *needed > elf::GLIBC_OF_RUNTIME),
     })
+}
+
+/// A policy that changes is a new content: `CloudFormation` sees new code only by its key.
+fn content(sha256: &str, policy: &str) -> String {
+    hex(&Sha256::digest(format!("{sha256}\n{policy}")))
 }
 
 fn read(binary: &Path) -> Result<Vec<u8>, Failure> {
@@ -117,7 +124,7 @@ fn read(binary: &Path) -> Result<Vec<u8>, Failure> {
     })
 }
 
-fn hex(bytes: &[u8]) -> String {
+pub(crate) fn hex(bytes: &[u8]) -> String {
     use std::fmt::Write;
     bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
         // Writing to a String cannot fail.
@@ -132,7 +139,7 @@ mod tests {
     use crate::artifact::elf::tests::header;
 
     fn taken(bytes: &[u8], wanted: Option<Architecture>) -> Result<Artifact, Failure> {
-        make(bytes, Path::new("bootstrap"), wanted)
+        make(bytes, Path::new("bootstrap"), wanted, None)
     }
 
     #[test]
@@ -147,6 +154,16 @@ mod tests {
         assert_eq!(artifact.sha256, hex(&Sha256::digest(header(183))));
         let key = format!("ecr-compliance-webhook/lambda/{}.zip", artifact.sha256);
         assert_eq!(artifact.key(&Settings::default()), key);
+    }
+
+    #[test]
+    fn a_policy_changes_the_name_and_the_binarys_hash_stays() {
+        let with = |policy| make(&header(183), Path::new("bootstrap"), None, policy).unwrap();
+        let (none, one, other) = (with(None), with(Some("{}\n")), with(Some("{ }\n")));
+        assert_eq!(one, with(Some("{}\n")));
+        assert_eq!(none.content, none.sha256);
+        assert!(none.content != one.content && one.content != other.content);
+        assert_eq!(one.sha256, none.sha256);
     }
 
     #[test]

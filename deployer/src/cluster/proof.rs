@@ -10,8 +10,8 @@ use serde_json::{Value, json};
 use super::{Cluster, FIELD_MANAGER, api_status, caller::CallerSecret, describe, webhook::ENTRY};
 use crate::error::Failure;
 
-/// From Docker Hub, so no policy of ours admits it.
-const IMAGE: &str = "docker.io/library/nginx:1";
+/// From Docker Hub, so it is refused unless the owner's policy says otherwise.
+pub const IMAGE: &str = "docker.io/library/nginx:1";
 
 /// How long to wait for the API server to pick the configuration up.
 #[derive(Clone, Copy, Debug)]
@@ -33,22 +33,22 @@ impl Default for Patience {
 pub enum Proof {
     /// Our webhook refused the Pod; this is what a person would read.
     Refused(String),
-    /// There is no namespace whose Pods are judged, so nothing can be seen.
+    /// There is no namespace in which that Pod is refused, so nothing can be seen.
     NoNamespace,
 }
 
 impl Cluster {
-    /// Send a Docker Hub Pod as a dry run until our webhook refuses it.
+    /// Send a Docker Hub Pod as a dry run until our webhook refuses it, in a namespace where it `refuses` it.
     ///
     /// # Errors
     /// When the Pod keeps being admitted, or when something else refuses it.
     pub async fn prove(
         &self,
-        ignored_namespaces: &[String],
+        refuses: &(dyn Fn(&str) -> bool + Sync),
         secret: &CallerSecret,
         patience: Patience,
     ) -> Result<Proof, Failure> {
-        let Some(namespace) = self.judged_namespace(ignored_namespaces).await else { return Ok(Proof::NoNamespace) };
+        let Some(namespace) = self.judged_namespace(refuses).await else { return Ok(Proof::NoNamespace) };
         let path = format!("/api/v1/namespaces/{namespace}/pods?dryRun=All&fieldManager={FIELD_MANAGER}");
         let body = pod(&namespace).to_string();
         let refusal = format!("admission webhook \"{ENTRY}\" denied the request");
@@ -82,10 +82,10 @@ impl Cluster {
         })
     }
 
-    /// `default`, unless it is ignored; then the first that is not.
-    async fn judged_namespace(&self, ignored: &[String]) -> Option<String> {
+    /// `default`, unless the Pod is not refused there; then the first where it is.
+    async fn judged_namespace(&self, refuses: &(dyn Fn(&str) -> bool + Sync)) -> Option<String> {
         // The manifest never judges the cluster's own life support, whatever the owner lists; all of it begins like this.
-        let judged = |name: &str| !name.starts_with("kube-") && !ignored.iter().any(|ignored| ignored == name);
+        let judged = |name: &str| !name.starts_with("kube-") && refuses(name);
         if judged("default") {
             return Some("default".to_owned());
         }

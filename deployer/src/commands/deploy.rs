@@ -81,10 +81,23 @@ async fn obtain(settings: &Settings, args: &DeployArgs, console: &mut Console) -
     Ok(artifact)
 }
 
+/// Again, now that account and region are known: under a policy that does not hold there, no Pod could be checked.
+fn check_policy(settings: &Settings, account: &Account) -> Result<(), Failure> {
+    let Some(policy) = &settings.policy else { return Ok(()) };
+    policy.check(&account.identity.account, &account.aws.region).map_err(|errors| {
+        Failure::usage(format!(
+            "the policy cannot be in force in {}:\n  - {}",
+            account.place(),
+            errors.0.join("\n  - ")
+        ))
+    })
+}
+
 impl Site {
     async fn look(settings: &Settings) -> Result<Self, Failure> {
         let ca_bundle = site::ca_bundle(settings.cluster.ca_bundle.as_deref())?;
         let account = Account::look(settings).await?;
+        check_policy(settings, &account)?;
         let cluster = Cluster::connect(settings.cluster.context.as_deref()).await?;
         cluster.check_permissions().await?;
         let existing = cluster.our_webhook(&settings.webhook_name()).await?;
@@ -109,6 +122,9 @@ impl Site {
             format!("function:  {} {}", artifact.architecture.word(), &artifact.sha256[..12]),
             format!("stack:     {}: {}", account.stack.name(), account.stack.intention(account.found.as_ref())?),
         ];
+        if let Some(policy) = &settings.policy {
+            lines.push(format!("policy:    {}", policy.version()));
+        }
         for (key, value) in synth::parameters(settings, "") {
             // Digests say nothing to a person; who may call does.
             let value = if key == "CallerDigests" { format!("of {}", self.callers()) } else { format!("\"{value}\"") };
@@ -206,6 +222,7 @@ impl Site {
             endpoint,
             caller: &self.caller,
             ca_bundle: settings.cluster.ca_bundle.as_deref(),
+            refuses: settings.refuses(probe::PROBED.0, probe::PROBED.1),
             ignored_namespaces: &settings.ignored_namespaces,
         };
         probe::run(&target, probe::Patience::default(), console, interrupt).await

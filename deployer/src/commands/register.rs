@@ -6,7 +6,7 @@ use crate::{
     cluster::{
         Cluster,
         caller::Caller,
-        proof::{Patience, Proof},
+        proof::{self, Patience, Proof},
         webhook::Existing,
     },
     console::Console,
@@ -71,12 +71,12 @@ impl Registration<'_> {
     ) -> Result<Proof, Failure> {
         self.cluster.apply_webhook(name, careful).await?;
         console.say(&format!("{name}: applied with failurePolicy Ignore"));
-        let ignored = &self.settings.ignored_namespaces;
-        let proof = self.cluster.prove(ignored, &self.caller.secret, self.patience).await?;
+        let refuses = |namespace: &str| self.settings.refuses(namespace, proof::IMAGE);
+        let proof = self.cluster.prove(&refuses, &self.caller.secret, self.patience).await?;
         match (&proof, self.settings.cluster.failure_policy) {
             (Proof::NoNamespace, policy) => {
                 console
-                    .warn("every namespace is ignored, so it could not be proven that the API server asks the webhook");
+                    .warn("no namespace was found in which a Pod is refused (all are ignored, or the policy only warns), so it could not be proven that the API server asks the webhook");
                 if policy == FailurePolicy::Fail {
                     console.warn("failurePolicy stays Ignore: Fail without a proof could stop every Pod");
                 }

@@ -21,17 +21,29 @@ const PLACEHOLDER_BUCKET: &str = "artifact-bucket";
 /// # Errors
 /// When a template is broken, the artefact is not usable, or a file cannot be written.
 pub fn run(settings: &Settings, args: &SynthArgs, console: &mut Console) -> Result<(), Failure> {
+    if args.policy {
+        return print_policy(settings, console);
+    }
     let (location, architecture) = locate(settings, args.artifact.as_deref())?;
     let stack = synth::stack_template(settings, &location, architecture)?;
     let Some(dir) = &args.out else {
         return console.data(&stack);
     };
     let bootstrap = synth::bootstrap_template(settings)?;
-    for (name, text) in [("stack.yaml", &stack), ("bootstrap.yaml", &bootstrap)] {
-        let path = write(dir, name, text)?;
+    let policy = settings.policy.as_ref().map(|policy| ("policy.json", policy.json()));
+    for (name, text) in [("stack.yaml", stack), ("bootstrap.yaml", bootstrap)].into_iter().chain(policy) {
+        let path = write(dir, name, &text)?;
         console.say(&format!("wrote {path}"));
     }
     Ok(())
+}
+
+fn print_policy(settings: &Settings, console: &mut Console) -> Result<(), Failure> {
+    match &settings.policy {
+        Some(policy) => console.data(&policy.json()),
+        None => Err(Failure::usage("there is no policy: the function decides by its defaults")
+            .with_hint("Write a section [policy] into deployer.toml; docs/policy.md shows one.")),
+    }
 }
 
 fn locate(settings: &Settings, binary: Option<&Path>) -> Result<(ArtifactLocation, Architecture), Failure> {
@@ -65,7 +77,7 @@ mod tests {
     fn both_templates_are_written_into_the_folder_and_again_with_the_same_bytes() {
         let dir = tempfile::tempdir().unwrap();
         let out = dir.path().join("new/folder");
-        let args = SynthArgs { out: Some(out.clone()), artifact: None };
+        let args = SynthArgs { out: Some(out.clone()), artifact: None, policy: false };
         let mut seen = Vec::new();
         for _ in 0..2 {
             run(&Settings::default(), &args, &mut console()).unwrap();
@@ -85,9 +97,25 @@ mod tests {
     }
 
     #[test]
+    fn a_policy_is_printed_or_written_beside_the_templates_and_its_absence_is_said() {
+        let text = "[policy.rules.registry]\nmode = 'warn'";
+        let settings = Settings::from_text(text, "t", &crate::cli::GlobalArgs::default()).unwrap();
+        let args = SynthArgs { policy: true, ..SynthArgs::default() };
+        assert!(run(&settings, &args, &mut console()).is_ok());
+        let failure = run(&Settings::default(), &args, &mut console()).unwrap_err();
+        assert!(failure.message.contains("there is no policy"), "{failure:?}");
+
+        let dir = tempfile::tempdir().unwrap();
+        let args = SynthArgs { out: Some(dir.path().to_owned()), ..SynthArgs::default() };
+        run(&settings, &args, &mut console()).unwrap();
+        let written = fs::read_to_string(dir.path().join("policy.json")).unwrap();
+        assert_eq!(written, settings.policy.unwrap().json());
+    }
+
+    #[test]
     fn a_folder_that_cannot_be_made_is_named() {
         let file = tempfile::NamedTempFile::new().unwrap();
-        let args = SynthArgs { out: Some(file.path().join("below")), artifact: None };
+        let args = SynthArgs { out: Some(file.path().join("below")), artifact: None, policy: false };
         let failure = run(&Settings::default(), &args, &mut console()).unwrap_err();
         assert!(failure.message.contains("below"), "{failure:?}");
     }

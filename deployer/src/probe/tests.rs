@@ -29,7 +29,8 @@ async fn probe(play: Play, ignored: &[&str]) -> (Result<(), Failure>, String) {
     let mut console = Console::injected(Box::new(std::io::sink()), Box::new(seen.clone()), None, false);
     let caller = Caller { name: "test".to_owned(), secret: CallerSecret::parse(SECRET).unwrap() };
     let ignored: Vec<String> = ignored.iter().map(|name| (*name).to_owned()).collect();
-    let target = Target { endpoint: &endpoint, caller: &caller, ca_bundle: None, ignored_namespaces: &ignored };
+    let target =
+        Target { endpoint: &endpoint, caller: &caller, ca_bundle: None, refuses: true, ignored_namespaces: &ignored };
     let patience = Patience { attempts: 3, pause: Duration::ZERO };
     let (_pull, interrupt) = Interrupt::manual();
     let result = run(&target, patience, &mut console, &interrupt).await;
@@ -179,7 +180,8 @@ async fn an_unreachable_endpoint_is_named_without_the_secret() {
     let address = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
     let endpoint = format!("http://{address}");
     let caller = Caller { name: "test".to_owned(), secret: CallerSecret::parse(SECRET).unwrap() };
-    let target = Target { endpoint: &endpoint, caller: &caller, ca_bundle: None, ignored_namespaces: &[] };
+    let target =
+        Target { endpoint: &endpoint, caller: &caller, ca_bundle: None, refuses: true, ignored_namespaces: &[] };
     let mut console = Console::injected(Box::new(std::io::sink()), Box::new(std::io::sink()), None, false);
     let (_pull, interrupt) = Interrupt::manual();
     let patience = Patience { attempts: 2, pause: Duration::ZERO };

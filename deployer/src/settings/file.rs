@@ -7,7 +7,7 @@ use toml::{
     de::{DeTable, DeValue},
 };
 
-use super::{Settings, check};
+use super::{Settings, check, policy};
 
 /// Where one key's value goes.
 type Take = fn(&mut Settings, &DeValue<'_>) -> Result<(), String>;
@@ -70,6 +70,8 @@ const CLUSTER: &[(&str, Take)] = &[
 /// Sections with keys of their own; `[tags]` takes any key.
 const SECTIONS: &[(&str, &[(&str, Take)])] = &[("cluster", CLUSTER), ("registry", REGISTRY)];
 const TAGS: &str = "tags";
+/// Has a shape of its own, shared with the function.
+const POLICY: &str = "policy";
 /// `CloudFormation` takes 50; the deployer sets some itself.
 const MAX_TAGS: usize = 40;
 
@@ -104,6 +106,8 @@ impl Reader<'_> {
             let name = key.get_ref().as_ref();
             if name == TAGS {
                 self.tags(value);
+            } else if name == POLICY {
+                self.policy(table, value);
             } else if let Some((section, keys)) = SECTIONS.iter().find(|(section, _)| *section == name) {
                 self.section(section, keys, value);
             } else if let Some((_, take)) = ROOT.iter().find(|(known, _)| *known == name) {
@@ -141,6 +145,18 @@ impl Reader<'_> {
                     self.settings.tags.insert(key.to_owned(), text.to_owned());
                 }
                 Err(what) => self.wrong(&format!("{TAGS}.{key}"), value, &what),
+            }
+        }
+    }
+
+    fn policy(&mut self, root: &DeTable<'_>, section: &Spanned<DeValue<'_>>) {
+        match policy::read(root, section) {
+            Ok(read) => self.settings.policy = Some(read),
+            Err(wrong) => {
+                for (span, key, what) in wrong {
+                    let line = self.line(span);
+                    self.errors.push((line, format!("{key}: {what}")));
+                }
             }
         }
     }
@@ -196,7 +212,7 @@ fn all_keys() -> BTreeSet<String> {
     let sections = SECTIONS.iter().flat_map(|(section, keys)| {
         std::iter::once((*section).to_owned()).chain(keys.iter().map(move |(key, _)| format!("{section}.{key}")))
     });
-    root.chain(sections).chain([TAGS.to_owned()]).collect()
+    root.chain(sections).chain([TAGS.to_owned(), POLICY.to_owned()]).collect()
 }
 
 fn text<'v>(value: &'v DeValue<'_>) -> Result<&'v str, String> {

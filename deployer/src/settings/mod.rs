@@ -4,12 +4,14 @@
 
 mod check;
 mod file;
+mod policy;
 
 use std::{
     collections::BTreeMap,
     path::{Path, PathBuf},
 };
 
+pub use self::policy::OwnPolicy;
 use crate::{
     cli::GlobalArgs,
     error::{ExitCode, Failure},
@@ -45,6 +47,8 @@ pub struct Settings {
     pub artifact_bucket: Option<String>,
     /// ARN of the managed policy that bounds the function's role.
     pub permissions_boundary: Option<String>,
+    /// What is compliant (`[policy]`); `None`: the function's defaults.
+    pub policy: Option<OwnPolicy>,
     /// Tags of the stack (`[tags]`).
     pub tags: BTreeMap<String, String>,
     /// The cluster that calls (`[cluster]`).
@@ -151,6 +155,7 @@ impl Default for Settings {
             architecture: None,
             artifact_bucket: None,
             permissions_boundary: None,
+            policy: None,
             tags: BTreeMap::new(),
             cluster: Cluster {
                 context: None,
@@ -191,6 +196,8 @@ impl Settings {
     pub fn from_text(text: &str, name: &str, options: &GlobalArgs) -> Result<Self, Failure> {
         let (mut settings, mut errors) = file::read(text, name);
         errors.extend(settings.lay_over(options));
+        // After the options: the region says of which partition the policy may speak.
+        errors.extend(policy::finish(&mut settings, name));
         match errors.as_slice() {
             [] => Ok(settings),
             [only] => Err(Failure::usage(only.clone())),
@@ -207,6 +214,13 @@ impl Settings {
     #[must_use]
     pub fn webhook_name(&self) -> String {
         self.stack_name.to_ascii_lowercase()
+    }
+
+    /// Whether a Pod with an image that is of no accepted registry is refused in a namespace.
+    #[must_use]
+    pub fn refuses(&self, namespace: &str, image: &str) -> bool {
+        let ignored = self.ignored_namespaces.iter().any(|ignored| ignored == namespace);
+        !ignored && self.policy.as_ref().is_none_or(|policy| policy.refuses(namespace, image))
     }
 
     /// Name of the stack that holds the artefact's bucket.

@@ -56,6 +56,7 @@ fn every_key_is_read() {
         architecture: Some(Architecture::X86_64),
         artifact_bucket: Some("our-artefacts".to_owned()),
         permissions_boundary: Some("arn:aws-us-gov:iam::111122223333:policy/team/boundary".to_owned()),
+        policy: None,
         tags: BTreeMap::from([("cost center".to_owned(), "a/b".to_owned())]),
         cluster: Cluster {
             context: Some("staging".to_owned()),

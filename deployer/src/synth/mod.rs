@@ -11,7 +11,7 @@ use tera::Context;
 pub use self::webhook::{WebhookManifest, webhook_manifest};
 use crate::{
     error::Failure,
-    settings::{Architecture, Settings, Word},
+    settings::{Architecture, OwnPolicy, Settings, Word},
 };
 
 /// Namespace of the webhook's metrics in `CloudWatch`.
@@ -66,11 +66,17 @@ pub fn bootstrap_template(_settings: &Settings) -> Result<String, Failure> {
 /// `caller_digests` is `cluster=sha256`, comma-separated.
 #[must_use]
 pub fn parameters(settings: &Settings, caller_digests: &str) -> BTreeMap<String, String> {
+    // A Parameter that says something overrides the policy file, so it says nothing of what the owner wrote there.
+    let file = settings.policy.as_ref().map(|policy| &policy.file);
+    let unless = |in_file: bool, value: String| if in_file { String::new() } else { value };
+    let registries = file.is_some_and(|file| !file.registries.is_empty());
+    let namespaces = file.is_some_and(|file| !file.ignored_namespaces.is_empty());
+    let log_level = file.is_some_and(|file| file.log_level.is_some());
     [
-        ("RegistryId", settings.registry_ids.join(",")),
-        ("RegistryRegion", settings.registry_regions.join(",")),
-        ("IgnoredNamespaces", settings.ignored_namespaces.join(",")),
-        ("LogLevel", settings.log_level.word().to_owned()),
+        ("RegistryId", unless(registries, settings.registry_ids.join(","))),
+        ("RegistryRegion", unless(registries, settings.registry_regions.join(","))),
+        ("IgnoredNamespaces", unless(namespaces, settings.ignored_namespaces.join(","))),
+        ("LogLevel", unless(log_level, settings.log_level.word().to_owned())),
         ("CallerDigests", caller_digests.to_owned()),
     ]
     .into_iter()
@@ -80,10 +86,11 @@ pub fn parameters(settings: &Settings, caller_digests: &str) -> BTreeMap<String,
 
 fn stack_context(settings: &Settings, artifact: &ArtifactLocation, architecture: Architecture) -> Context {
     let mut context = Context::new();
-    context.insert("registry_ids", &settings.registry_ids.join(","));
-    context.insert("registry_regions", &settings.registry_regions.join(","));
-    context.insert("ignored_namespaces", &settings.ignored_namespaces.join(","));
-    context.insert("log_level", settings.log_level.word());
+    // So that the text alone, without the Parameters of a deploy, gives the same stack.
+    context.insert("parameters", &parameters(settings, ""));
+    // Registries of the policy are not in the Parameters, and yet the role must reach them.
+    context.insert("accepted_accounts", &OwnPolicy::accepted(settings.policy.as_ref(), true));
+    context.insert("accepted_regions", &OwnPolicy::accepted(settings.policy.as_ref(), false));
     context.insert("log_retention_days", &settings.log_retention_days);
     context.insert("memory_mib", &settings.memory_mib);
     context.insert("architecture", architecture.word());

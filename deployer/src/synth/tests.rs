@@ -47,6 +47,18 @@ fn the_stack_of_each_partition_is_the_golden_one() {
 }
 
 #[test]
+fn the_role_reaches_the_registries_of_the_policy_and_no_others() {
+    let text = "[[policy.registries]]\n[[policy.registries]]\naccount = '444455556666'\nregion = 'eu-central-1'";
+    let settings = Settings::from_text(text, "t", &crate::cli::GlobalArgs::default()).unwrap();
+    let document = document(&settings);
+    let statement = &document["Resources"]["FunctionRolePolicy"]["Properties"]["PolicyDocument"]["Statement"][0];
+    let empty = |key: &str| statement["Condition"]["StringEquals"][key]["Fn::If"][1].clone();
+    assert_eq!(empty("aws:ResourceAccount"), serde_json::json!([{ "Ref": "AWS::AccountId" }, "444455556666"]));
+    assert_eq!(empty("aws:RequestedRegion"), serde_json::json!([{ "Ref": "AWS::Region" }, "eu-central-1"]));
+    assert_eq!(document["Parameters"]["RegistryId"]["Default"], "");
+}
+
+#[test]
 fn the_bootstrap_stack_is_the_golden_one() {
     golden::check("bootstrap", &bootstrap_template(&Settings::default()).unwrap());
 }
@@ -137,7 +149,7 @@ fn a_boundary_is_there_only_when_the_owner_gives_one() {
 fn a_broken_template_is_refused_before_aws_sees_it() {
     let context = stack_context(&Settings::default(), &location(), Architecture::Arm64);
     for (case, old, new) in [
-        ("unknown variable", "<< log_level >>", "<< log_levle >>"),
+        ("unknown variable", "<< parameters.LogLevel >>", "<< parameters.LogLevle >>"),
         ("dangling Ref", "Ref: Api\n", "Ref: Apis\n"),
         ("key twice", "  ApiId:\n    Description", "  ApiEndpoint:\n    Description"),
         ("unknown condition", "  OwnRegionOnly:\n", "  OwnRegion:\n"),
