@@ -108,10 +108,11 @@ fn checks(target: &Target<'_>) -> Result<Vec<Check>, Failure> {
     let url = target.caller.url(target.endpoint);
     let stranger = Caller { secret: CallerSecret::generate()?, ..target.caller.clone() };
     let (judged, _) = PROBED;
-    let (expected, judge): (_, fn(&Answer) -> bool) = match target.refuses {
-        true => ("a denial", |answer| is_verdict(answer, false)),
+    let (expected, judge): (_, fn(&Answer) -> bool) = if target.refuses {
+        ("a denial", |answer| is_verdict(answer, false))
+    } else {
         // The owner's policy warns, or audits, or has agreed to it.
-        false => ("admission, as the policy has it", |answer| is_verdict(answer, true)),
+        ("admission, as the policy has it", |answer| is_verdict(answer, true))
     };
     let mut checks = vec![
         Check { what: "a Pod with a Docker Hub image", expected, url: url.clone(), body: review(judged), judge },

@@ -207,8 +207,7 @@ fn mended(operation: &str) -> http::Response<String> {
 async fn what_is_remembered_lets_pods_in_but_keeps_none_out() {
     let now = |state| MENDED.store(state, std::sync::atomic::Ordering::SeqCst);
     let pod = review(&format!("{ACCEPTED}/team/app:1.0"));
-    for (name, policy) in
-        [("enforced", "{}"), ("warned about", r#"{"rules": {"tag-immutability": {"mode": "warn"}}}"#)]
+    for (name, policy) in [("enforced", "{}"), ("warned about", r#"{"rules": {"tag-immutability": {"mode": "warn"}}}"#)]
     {
         let world = World::new(mended).under(policy);
         let objected = |response: &Value| response["allowed"] == false || response["warnings"].is_array();

@@ -69,6 +69,16 @@ impl Deployer {
         self.run(&["deploy", "--yes", flag, &path.display().to_string()], shown).await
     }
 
+    /// Writes the settings again, with a section of one's choice at their end.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    pub fn configure(&self, section: &str) -> Result<()> {
+        let path = self.dir.join("deployer.toml");
+        let text = format!("{}\n{section}", settings(std::env::consts::ARCH));
+        std::fs::write(&path, text).while_doing(|| format!("writing {}", path.display()))
+    }
+
     /// `deployer destroy --yes`; shown while it runs when `shown`.
     ///
     /// # Errors

@@ -174,6 +174,30 @@ impl Kubernetes {
         created.map(|_| ()).while_doing(|| "creating the Deployment".to_owned())
     }
 
+    /// Creates any object by the path of its collection, as a dry run; the outcome and the warnings, as kubectl shows them.
+    ///
+    /// # Errors
+    /// The API server does not answer.
+    pub async fn try_out(&self, path: &str, object: &Value) -> Result<(Outcome, Vec<String>)> {
+        let request = hyper::Request::post(format!("{path}?dryRun=All"))
+            .header("content-type", "application/json")
+            .body(kube::client::Body::from(object.to_string().into_bytes()))
+            .while_doing(|| format!("asking for {path}"))?;
+        let response = self.client.send(request).await.while_doing(|| format!("asking for {path}"))?;
+        // `299 - "the text"`
+        let text = |value: &hyper::header::HeaderValue| {
+            let value = String::from_utf8_lossy(value.as_bytes()).into_owned();
+            value.split_once('"').map_or(value.clone(), |(_, text)| text.trim_end_matches('"').to_owned())
+        };
+        let warnings = response.headers().get_all("warning").iter().map(text).collect();
+        let code = response.status().as_u16();
+        if response.status().is_success() {
+            return Ok((Outcome::Admitted, warnings));
+        }
+        let bytes = response.into_body().collect_bytes().await.while_doing(|| "reading the answer".to_owned())?;
+        Ok((Outcome::Denied { code, message: String::from_utf8_lossy(&bytes).into_owned() }, warnings))
+    }
+
     /// Waits for the `FailedCreate` event of a `ReplicaSet` whose name starts with `owner`; its message.
     ///
     /// # Errors

@@ -84,7 +84,11 @@ pub async fn scan_registry(ecr: &Client, scan_type: ScanType, rules: &[(ScanFreq
     Ok(())
 }
 
-async fn create(
+/// Creates a repository; `exclusions` are the filters of the kinds of mutability that have some.
+///
+/// # Errors
+/// What the local ECR refuses.
+pub async fn create(
     ecr: &Client,
     name: &str,
     mutability: ImageTagMutability,

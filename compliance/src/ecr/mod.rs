@@ -134,12 +134,7 @@ impl EcrFacts {
         self.gather_with(wanted, images, Attempt { until, afresh: true }).await
     }
 
-    async fn gather_with(
-        &self,
-        wanted: &BTreeSet<RepositoryKey>,
-        images: &WantedImages,
-        attempt: Attempt,
-    ) -> Gathered {
+    async fn gather_with(&self, wanted: &BTreeSet<RepositoryKey>, images: &WantedImages, attempt: Attempt) -> Gathered {
         let tally = Tally::default();
         let mut facts = Facts::default();
         let by_registry = by_registry(wanted, images, &mut facts);

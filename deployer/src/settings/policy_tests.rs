@@ -50,6 +50,13 @@ fn every_kind_of_value_is_read_and_the_function_reads_the_same_back() {
 }
 
 #[test]
+fn the_example_of_the_documentation_is_a_policy() {
+    let page = include_str!("../../../docs/policy.md");
+    let example = page.split("```toml").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
+    assert!(read(example).unwrap().policy.is_some());
+}
+
+#[test]
 fn the_same_policy_in_another_order_gives_the_same_bytes() {
     let one = "[policy.namespaces.a]\nregistry = 'warn'\n[policy.rules.registry]\nmode = 'audit'";
     let other = "[policy.rules.registry]\nmode = 'audit'\n[policy.namespaces.a]\nregistry = 'warn'";
