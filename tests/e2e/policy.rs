@@ -41,14 +41,14 @@ pub(crate) async fn without(world: &Addresses, cluster: &Kubernetes, report: &mu
 
 /// Deploys with a policy and looks at what it does; the registry is scanned as `reviews::enhanced` wants it.
 pub(crate) async fn with(cluster: &Kubernetes, deployer: &Deployer, report: &mut Report) {
-    let deployed = async {
+    let rollout = async {
         cluster.namespace("lab").await?;
         deployer.configure(&POLICY.replace("EXPIRES", &in_a_month()))?;
         let said = deployer.deploy(false).await?.well("deploy with a policy")?.said;
         let named = said.lines().any(|line| line.trim_start().starts_with("policy: "));
         named.then_some(()).ok_or_else(|| Trouble::new(format!("the plan names no policy:\n{said}")))
     };
-    if !report.scenario("policy: deploy", deployed).await {
+    if !report.scenario("policy: deploy", rollout).await {
         return;
     }
     let digest = format!("sha256:{}", "0123456789abcdef".repeat(4));
