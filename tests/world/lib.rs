@@ -21,6 +21,7 @@ pub mod cluster_assets;
 pub mod counts;
 pub mod deploy;
 pub mod env;
+pub mod faulty_ecr;
 pub mod front;
 pub mod guard;
 pub mod kubernetes;
