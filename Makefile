@@ -22,7 +22,7 @@ WITH_TOOLS = PATH="$(CARGO_LAMBDA):$$PATH"
 
 ARGS ?=
 
-.PHONY: help setup setup-build setup-world check test build package deploy tail-logs destroy demo demo-stop programs fmt
+.PHONY: help setup setup-build setup-world check test build package deploy tail-logs destroy demo demo-stop programs fmt oracle
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -49,6 +49,11 @@ check: ## Format, lints, documentation, licences and sources: everything that ne
 test: setup-world build ## Every test, the end-to-end story on local stand-ins for AWS and Kubernetes included
 	@tests/world/aws/install.sh linters >/dev/null
 	$(WITH_TOOLS) cargo test --workspace --locked
+
+# A new seed each time; what differs is printed with the seed that brings it back.
+oracle: ## Compare the decision with the independent oracle on a million generated cases; ORACLE_SEED, ORACLE_CASES
+	ORACLE_CASES=$${ORACLE_CASES:-1000000} ORACLE_SEED=$${ORACLE_SEED:-$$(date +%s)} \
+		cargo test --workspace --locked --test oracle
 
 build: setup-build programs ## Build the deployer and the function
 	$(WITH_TOOLS) cargo lambda build --release --locked --compiler cargo --output-format binary --package lambda \
