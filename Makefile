@@ -22,7 +22,7 @@ WITH_TOOLS = PATH="$(CARGO_LAMBDA):$$PATH"
 
 ARGS ?=
 
-.PHONY: help setup setup-build setup-world check test build package deploy tail-logs destroy demo demo-stop programs fmt oracle
+.PHONY: help setup setup-build setup-world check test build package deploy tail-logs destroy demo demo-stop programs fmt oracle fuzz
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -54,6 +54,10 @@ test: setup-world build ## Every test, the end-to-end story on local stand-ins f
 oracle: ## Compare the decision with the independent oracle on a million generated cases; ORACLE_SEED, ORACLE_CASES
 	ORACLE_CASES=$${ORACLE_CASES:-1000000} ORACLE_SEED=$${ORACLE_SEED:-$$(date +%s)} \
 		cargo test --workspace --locked --test oracle
+
+fuzz: ## Damage reviews, image references and hosts for a minute; FUZZ_SECONDS, FUZZ_SEED
+	FUZZ_SECONDS=$${FUZZ_SECONDS:-60} FUZZ_SEED=$${FUZZ_SEED:-$$(date +%s)} \
+		cargo test --workspace --locked --test fuzz
 
 build: setup-build programs ## Build the deployer and the function
 	$(WITH_TOOLS) cargo lambda build --release --locked --compiler cargo --output-format binary --package lambda \
