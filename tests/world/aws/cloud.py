@@ -30,7 +30,7 @@ def main():
 
 def patch(directory, step_delay_ms):
     from patches import bucket_owner, endpoint, faults, function_environment, function_logs
-    from patches import metrics, missing_code, refusals, role_policy, speed
+    from patches import alarm_query, metrics, missing_code, query_definition, refusals, role_policy, speed
 
     bucket_owner.install()
     endpoint.install()
@@ -40,6 +40,8 @@ def patch(directory, step_delay_ms):
     missing_code.install()
     refusals.install()
     role_policy.install()
+    alarm_query.install()
+    query_definition.install()
     speed.install()
     # Last, since it goes around the handlers that the others register.
     faults.install(directory / "faults.json", step_delay_ms)
