@@ -11,3 +11,4 @@ mod policy;
 mod report;
 mod reviews;
 mod updates;
+mod watched;

@@ -91,6 +91,33 @@ pub(super) fn policy_arn(value: &str) -> Checked {
     rule(well_formed, "use the ARN of a managed policy, like arn:aws:iam::111122223333:policy/boundary")
 }
 
+/// `arn:<partition>:sns:<region>:<account>:<name>`. A FIFO topic is none that alarms can be sent to.
+pub(super) fn topic_arn(value: &str) -> Checked {
+    let well_formed = match value.split(':').collect::<Vec<_>>().as_slice() {
+        ["arn", partition, "sns", at, owner, name] => {
+            (*partition == "aws" || partition.starts_with("aws-"))
+                && is_all(partition, |c| c.is_ascii_lowercase() || c == '-')
+                && region(at).is_ok()
+                && account(owner).is_ok()
+                && is_all(name, |c| is_name_char(c) || c == '_')
+        }
+        _ => false,
+    };
+    rule(
+        well_formed,
+        "use the ARN of an SNS topic, like arn:aws:sns:eu-west-1:111122223333:alarms, and not a FIFO topic",
+    )
+}
+
+/// `CloudWatch` looks back a week at most.
+pub(super) fn silence(value: u32) -> Checked {
+    rule(value <= 168, "use a number of hours from 1 to 168, or 0 for no such alarm")
+}
+
+pub(super) fn denials(value: u32) -> Checked {
+    rule(value <= 1_000_000, "use a number of Pods within 15 minutes up to 1000000, or 0 for no such alarm")
+}
+
 /// The API's endpoint is the base of the caller's URL: what comes after the host is the deployer's.
 pub(super) fn endpoint(value: &str) -> Checked {
     let host_and_port = value.strip_prefix("https://").is_some_and(|rest| {

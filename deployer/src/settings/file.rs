@@ -19,6 +19,10 @@ const ROOT: &[(&str, Take)] = &[
         Ok(())
     }),
     ("artifact_bucket", |s, v| put(&mut s.artifact_bucket, v, check::bucket)),
+    ("dashboard", |s, v| {
+        s.dashboard = boolean(v)?;
+        Ok(())
+    }),
     ("ignored_namespaces", |s, v| list(&mut s.ignored_namespaces, v, check::namespace)),
     ("log_level", |s, v| {
         s.log_level = check::word(text(v)?)?;
@@ -47,6 +51,23 @@ const REGISTRY: &[(&str, Take)] = &[
     ("regions", |s, v| list(&mut s.registry_regions, v, check::region)),
 ];
 
+/// Keys of `[alarms]`.
+const ALARMS: &[(&str, Take)] = &[
+    ("denials", |s, v| {
+        s.alarms.denials = number(v, check::denials)?;
+        Ok(())
+    }),
+    ("enabled", |s, v| {
+        s.alarms.enabled = boolean(v)?;
+        Ok(())
+    }),
+    ("silence_hours", |s, v| {
+        s.alarms.silence_hours = number(v, check::silence)?;
+        Ok(())
+    }),
+    ("topic_arn", |s, v| put(&mut s.alarms.topic_arn, v, check::topic_arn)),
+];
+
 /// Keys of `[cluster]`.
 const CLUSTER: &[(&str, Take)] = &[
     ("ca_bundle", |s, v| {
@@ -68,7 +89,7 @@ const CLUSTER: &[(&str, Take)] = &[
 ];
 
 /// Sections with keys of their own; `[tags]` takes any key.
-const SECTIONS: &[(&str, &[(&str, Take)])] = &[("cluster", CLUSTER), ("registry", REGISTRY)];
+const SECTIONS: &[(&str, &[(&str, Take)])] = &[("alarms", ALARMS), ("cluster", CLUSTER), ("registry", REGISTRY)];
 const TAGS: &str = "tags";
 /// Has a shape of its own, shared with the function.
 const POLICY: &str = "policy";
@@ -254,6 +275,13 @@ fn number(value: &DeValue<'_>, check: fn(u32) -> Result<(), String>) -> Result<u
     let number = u32::from_str_radix(integer.as_str(), integer.radix()).unwrap_or(u32::MAX);
     check(number)?;
     Ok(number)
+}
+
+fn boolean(value: &DeValue<'_>) -> Result<bool, String> {
+    match value {
+        DeValue::Boolean(holds) => Ok(*holds),
+        _ => Err(format!("use true or false, without quotes, not {}", kind(value))),
+    }
 }
 
 fn kind(value: &DeValue<'_>) -> &'static str {

@@ -51,6 +51,10 @@ pub struct Settings {
     pub policy: Option<OwnPolicy>,
     /// Tags of the stack (`[tags]`).
     pub tags: BTreeMap<String, String>,
+    /// Whether the stack has a dashboard, which is billed by the month.
+    pub dashboard: bool,
+    /// Who is told when something is wrong (`[alarms]`).
+    pub alarms: Alarms,
     /// The cluster that calls (`[cluster]`).
     pub cluster: Cluster,
 }
@@ -70,6 +74,27 @@ pub struct Cluster {
     pub failure_policy: FailurePolicy,
     /// How long the API server waits, 1..=30.
     pub timeout_seconds: u8,
+}
+
+/// The alarms of the stack.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Alarms {
+    /// Whether there are any.
+    pub enabled: bool,
+    /// ARN of the owner's SNS topic; `None`: one of the stack.
+    pub topic_arn: Option<String>,
+    /// Hours without any call that are an alarm, 0..=168; 0: none is.
+    pub silence_hours: u32,
+    /// More denials than these within 15 minutes are an alarm; 0: none is.
+    pub denials: u32,
+}
+
+impl Default for Alarms {
+    /// A day: a quiet night is no news, a quiet day of a cluster that anybody uses is. Fifty: one workload that tries again
+    /// and again, backing off, stays below.
+    fn default() -> Self {
+        Self { enabled: true, topic_arn: None, silence_hours: 24, denials: 50 }
+    }
 }
 
 /// What the function logs at least.
@@ -157,6 +182,8 @@ impl Default for Settings {
             permissions_boundary: None,
             policy: None,
             tags: BTreeMap::new(),
+            dashboard: true,
+            alarms: Alarms::default(),
             cluster: Cluster {
                 context: None,
                 name: None,

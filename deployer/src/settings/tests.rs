@@ -29,10 +29,16 @@ fn every_key_is_read() {
         memory_mib = 1_024
         architecture = "x86_64"
         artifact_bucket = "our-artefacts"
+        dashboard = false
         permissions_boundary = "arn:aws-us-gov:iam::111122223333:policy/team/boundary"
         [registry]
         ids = ["111122223333"]
         regions = ["eu-central-1", "us-gov-west-1"]
+        [alarms]
+        enabled = false
+        topic_arn = "arn:aws-cn:sns:cn-north-1:111122223333:on_call-1"
+        silence_hours = 168
+        denials = 0
         [cluster]
         context = "staging"
         name = "staging-1"
@@ -58,6 +64,13 @@ fn every_key_is_read() {
         permissions_boundary: Some("arn:aws-us-gov:iam::111122223333:policy/team/boundary".to_owned()),
         policy: None,
         tags: BTreeMap::from([("cost center".to_owned(), "a/b".to_owned())]),
+        dashboard: false,
+        alarms: Alarms {
+            enabled: false,
+            topic_arn: Some("arn:aws-cn:sns:cn-north-1:111122223333:on_call-1".to_owned()),
+            silence_hours: 168,
+            denials: 0,
+        },
         cluster: Cluster {
             context: Some("staging".to_owned()),
             name: Some("staging-1".to_owned()),
@@ -76,6 +89,17 @@ fn every_key_is_read() {
 #[test]
 fn every_bad_value_is_refused_with_its_line_its_key_and_the_way_out() {
     for (case, text, key, way_out) in [
+        ("alarms in quotes", "[alarms]\nenabled = 'yes'", "alarms.enabled", "true or false"),
+        ("silence of over a week", "[alarms]\nsilence_hours = 169", "alarms.silence_hours", "168"),
+        ("denials without end", "[alarms]\ndenials = 1000001", "alarms.denials", "1000000"),
+        ("topic's name", "[alarms]\ntopic_arn = 'alarms'", "alarms.topic_arn", "arn:aws:sns"),
+        (
+            "topic in FIFO",
+            "[alarms]\ntopic_arn = 'arn:aws:sns:eu-west-1:111122223333:a.fifo'",
+            "alarms.topic_arn",
+            "FIFO",
+        ),
+        ("queue", "[alarms]\ntopic_arn = 'arn:aws:sqs:eu-west-1:111122223333:a'", "alarms.topic_arn", "SNS topic"),
         ("stack name empty", "stack_name = ''", "stack_name", "letter"),
         ("stack name with a digit first", "stack_name = '1a'", "stack_name", "letter"),
         ("stack name with an underscore", "stack_name = 'a_b'", "stack_name", "hyphens"),
@@ -143,7 +167,7 @@ fn an_unknown_key_is_refused_with_its_line_and_the_nearest_known_one() {
         ("misspelt in a section", "[cluster]\nendpont = 'a'", "did you mean endpoint in the section [cluster]?"),
         ("outside of its section", "failure_policy = 'Fail'", "did you mean failure_policy in the section [cluster]?"),
         ("inside a section", "[cluster]\nlog_level = 'info'", "did you mean log_level, before the first section?"),
-        ("like nothing", "zzzzzzzzzzzz = 1", "use one of architecture, "),
+        ("like nothing", "zzzzzzzzzzzz = 1", "use one of alarms, "),
     ] {
         let message = error(text);
         assert!(message.contains(says), "{case}: {message}");

@@ -18,16 +18,23 @@ macro_rules! embedded {
 /// Every file of `templates/`. A test walks the folder and holds this list to it.
 pub(super) const EMBEDDED: &[(&str, &str)] = embedded![
     "bootstrap.yaml.tera",
+    "partials/alarm_actions.yaml.tera",
+    "resources/alarm_topic.yaml.tera",
     "resources/api.yaml.tera",
+    "resources/api_alarms.yaml.tera",
     "resources/api_integration.yaml.tera",
     "resources/api_log_group.yaml.tera",
     "resources/api_route.yaml.tera",
     "resources/api_stage.yaml.tera",
+    "resources/dashboard.yaml.tera",
     "resources/function.yaml.tera",
+    "resources/function_alarms.yaml.tera",
     "resources/function_log_group.yaml.tera",
     "resources/function_permission.yaml.tera",
     "resources/function_role.yaml.tera",
     "resources/function_role_policy.yaml.tera",
+    "resources/queries.yaml.tera",
+    "resources/verdict_alarms.yaml.tera",
     "stack.yaml.tera",
     "webhook.yaml.tera",
 ];

@@ -17,6 +17,19 @@ use crate::{
 /// Namespace of the webhook's metrics in `CloudWatch`.
 pub const METRIC_NAMESPACE: &str = "EcrComplianceWebhook";
 
+/// Names of the stack's alarms, each after the stack's name and a hyphen.
+pub const ALARMS: &[&str] = &[
+    "api-4xx",
+    "api-5xx",
+    "api-latency",
+    "denials",
+    "function-errors",
+    "function-throttles",
+    "silence",
+    "undecided",
+    "wrong-caller",
+];
+
 /// Output that holds the API's endpoint, `https://<id>.execute-api.<region>.<suffix>`, no slash at the end.
 pub const OUTPUT_API_ENDPOINT: &str = "ApiEndpoint";
 /// Output that holds the API's id.
@@ -29,6 +42,8 @@ pub const OUTPUT_FUNCTION_LOG_GROUP: &str = "FunctionLogGroup";
 pub const OUTPUT_API_LOG_GROUP: &str = "ApiLogGroup";
 /// Output that holds [`METRIC_NAMESPACE`].
 pub const OUTPUT_METRIC_NAMESPACE: &str = "MetricNamespace";
+/// Output that holds the ARN of the topic that alarms are sent to; absent without alarms.
+pub const OUTPUT_ALARM_TOPIC_ARN: &str = "AlarmTopicArn";
 /// Output of the bootstrap stack that holds the bucket's name.
 pub const OUTPUT_BUCKET_NAME: &str = "BucketName";
 
@@ -98,6 +113,11 @@ fn stack_context(settings: &Settings, artifact: &ArtifactLocation, architecture:
     context.insert("artifact_key", &artifact.key);
     context.insert("permissions_boundary", &settings.permissions_boundary);
     context.insert("metric_namespace", METRIC_NAMESPACE);
+    context.insert("dashboard", &settings.dashboard);
+    context.insert("alarms", &settings.alarms.enabled);
+    context.insert("alarm_topic_arn", &settings.alarms.topic_arn);
+    context.insert("alarm_silence_hours", &settings.alarms.silence_hours);
+    context.insert("alarm_denials", &settings.alarms.denials);
     context
 }
 

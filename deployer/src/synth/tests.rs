@@ -6,7 +6,7 @@ use std::{collections::BTreeSet, path::Path};
 use serde_json::Value;
 
 use super::*;
-use crate::golden;
+use crate::{golden, settings::Alarms};
 
 fn location() -> ArtifactLocation {
     ArtifactLocation { bucket: "artefacts".to_owned(), key: "stack/lambda/0123.zip".to_owned() }
@@ -30,6 +30,11 @@ fn everything(partition: &str, region: &str) -> Settings {
         log_retention_days: 30,
         memory_mib: 512,
         permissions_boundary: Some(format!("arn:{partition}:iam::111122223333:policy/boundary")),
+        alarms: Alarms {
+            topic_arn: Some(format!("arn:{partition}:sns:{region}:111122223333:on-call")),
+            silence_hours: 6,
+            ..Alarms::default()
+        },
         ..Settings::default()
     }
 }
@@ -104,6 +109,7 @@ fn the_outputs_are_the_ones_the_deployer_reads() {
     let document = document(&Settings::default());
     let outputs: BTreeSet<&str> = document["Outputs"].as_object().unwrap().keys().map(String::as_str).collect();
     let read = [
+        OUTPUT_ALARM_TOPIC_ARN,
         OUTPUT_API_ENDPOINT,
         OUTPUT_API_ID,
         OUTPUT_API_LOG_GROUP,
@@ -204,4 +210,55 @@ fn the_role_grants_exactly_the_ecr_actions_that_the_code_calls() {
     }
     called.extend(["logs:CreateLogStream".to_owned(), "logs:PutLogEvents".to_owned()]);
     assert_eq!(granted, called);
+}
+
+/// The alarms of a rendered stack by name.
+fn alarms(settings: &Settings) -> Vec<(String, Value)> {
+    let document = document(settings);
+    let resources = document["Resources"].as_object().unwrap().clone().into_iter();
+    resources.filter(|(_, resource)| resource["Type"] == "AWS::CloudWatch::Alarm").collect()
+}
+
+#[test]
+fn every_alarm_says_what_to_do_and_tells_somebody_and_what_to_make_of_no_data() {
+    for (name, alarm) in alarms(&Settings::default()) {
+        let alarm = &alarm["Properties"];
+        let description = alarm["AlarmDescription"].as_str().unwrap();
+        assert!(description.contains(" Do: ") && description.len() <= 1024, "{name}: {description}");
+        for list in ["AlarmActions", "OKActions"] {
+            assert_eq!(alarm[list], serde_json::json!([{ "Ref": "AlarmTopic" }]), "{name} {list}");
+        }
+        let missing = if name == "SilenceAlarm" { "breaching" } else { "notBreaching" };
+        assert_eq!(alarm["TreatMissingData"], missing, "{name}");
+    }
+}
+
+#[test]
+fn the_names_of_the_alarms_are_the_ones_the_deployer_knows() {
+    let names = alarms(&Settings::default()).into_iter().map(|(_, alarm)| {
+        let name = alarm["Properties"]["AlarmName"]["Fn::Sub"].as_str().unwrap().to_owned();
+        name.strip_prefix("${AWS::StackName}-").unwrap().to_owned()
+    });
+    assert_eq!(names.collect::<BTreeSet<_>>(), ALARMS.iter().map(|&name| name.to_owned()).collect());
+}
+
+#[test]
+fn the_owners_topic_is_used_instead_of_one_of_the_stack() {
+    let settings = everything("aws-cn", "cn-north-1");
+    for (name, alarm) in alarms(&settings) {
+        let topic = "arn:aws-cn:sns:cn-north-1:111122223333:on-call";
+        assert_eq!(alarm["Properties"]["AlarmActions"], serde_json::json!([topic]), "{name}");
+    }
+    assert!(document(&settings)["Resources"].get("AlarmTopic").is_none());
+}
+
+#[test]
+fn alarms_can_be_left_out_one_by_one_and_together() {
+    let count = |alarms: Alarms| self::alarms(&Settings { alarms, ..Settings::default() }).len();
+    let all = count(Alarms::default());
+    assert_eq!(count(Alarms { silence_hours: 0, ..Alarms::default() }), all - 1);
+    assert_eq!(count(Alarms { denials: 0, ..Alarms::default() }), all - 1);
+    assert_eq!(count(Alarms { enabled: false, ..Alarms::default() }), 0);
+    let without = document(&Settings { alarms: Alarms { enabled: false, ..Alarms::default() }, ..Settings::default() });
+    assert!(without["Resources"].get("AlarmTopic").is_none() && without["Outputs"].get("AlarmTopicArn").is_none());
 }
