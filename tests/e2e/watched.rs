@@ -56,7 +56,7 @@ fn every_alarm_watches_a_metric_that_somebody_writes() {
     }
 }
 
-/// The dashboard's body as CloudWatch gets it, the stack's own names aside.
+/// The dashboard's body as `CloudWatch` gets it, the stack's own names aside.
 fn dashboard() -> Value {
     let [(_, dashboard)] = &resources("AWS::CloudWatch::Dashboard")[..] else { panic!("there is one dashboard") };
     serde_json::from_str(dashboard["DashboardBody"]["Fn::Sub"].as_str().unwrap()).unwrap()
