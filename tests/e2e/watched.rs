@@ -46,12 +46,11 @@ fn every_alarm_watches_a_metric_that_somebody_writes() {
     assert_eq!(alarms.len(), 9, "each kind of alarm is looked at");
     for (name, alarm) in alarms {
         let text = |key: &str| alarm[key].as_str().unwrap_or_default();
-        match alarm["Metrics"].as_array() {
-            Some(queries) => queries.iter().for_each(|query| check_query(&name, query["Expression"].as_str().unwrap())),
-            None => {
-                let [dimension] = alarm["Dimensions"].as_array().unwrap().as_slice() else { panic!("{name}") };
-                exists(&name, text("Namespace"), text("MetricName"), dimension["Name"].as_str().unwrap());
-            }
+        if let Some(queries) = alarm["Metrics"].as_array() {
+            queries.iter().for_each(|query| check_query(&name, query["Expression"].as_str().unwrap()));
+        } else {
+            let [dimension] = alarm["Dimensions"].as_array().unwrap().as_slice() else { panic!("{name}") };
+            exists(&name, text("Namespace"), text("MetricName"), dimension["Name"].as_str().unwrap());
         }
     }
 }
