@@ -41,6 +41,7 @@ setup-world: setup-build
 
 check: ## Format, lints, documentation, licences and sources: everything that needs no running program
 	@tests/tools/require.sh cargo python3
+	@tests/tools/claim-target.sh "$(CARGO_TARGET_DIR)"
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --locked -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked
@@ -86,6 +87,7 @@ demo-stop: ## End a demo that KEEP=1 left running
 # would build the AWS SDK all over again.
 programs:
 	@tests/tools/require.sh cargo
+	@tests/tools/claim-target.sh "$(CARGO_TARGET_DIR)"
 	cargo build --workspace --all-targets --locked
 
 fmt: ## Format the code

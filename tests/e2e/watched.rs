@@ -47,7 +47,9 @@ fn every_alarm_watches_a_metric_that_somebody_writes() {
     for (name, alarm) in alarms {
         let text = |key: &str| alarm[key].as_str().unwrap_or_default();
         if let Some(queries) = alarm["Metrics"].as_array() {
-            queries.iter().for_each(|query| check_query(&name, query["Expression"].as_str().unwrap()));
+            for query in queries {
+                check_query(&name, query["Expression"].as_str().unwrap());
+            }
         } else {
             let [dimension] = alarm["Dimensions"].as_array().unwrap().as_slice() else { panic!("{name}") };
             exists(&name, text("Namespace"), text("MetricName"), dimension["Name"].as_str().unwrap());
