@@ -57,8 +57,7 @@ pub(crate) static CONTRACT: &[Case] = &[
     failing("ECR throttles", Fault::Throttling, "is throttling requests", "throttled"),
     failing("ECR denies", Fault::Denied, "may not call ecr:", "access-denied"),
     failing("ECR has an error of its own", Fault::Broken, "answered with an error", "ecr-error"),
-    // Reported like a question that was never sent, which is not true: this line is to become `unreachable`.
-    failing("ECR's connection breaks", Fault::Cut, "could not send its question", "not-sent"),
+    failing("ECR's connection breaks", Fault::Cut, "could not be reached", "unreachable"),
     Case {
         before: Before::NoEcr,
         ..failing("ECR cannot be reached", Fault::None, "could not be reached", "unreachable")

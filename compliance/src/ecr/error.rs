@@ -5,6 +5,7 @@
 use aws_sdk_ecr::config::http::HttpResponse;
 use aws_sdk_ecr::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_ecr::operation::RequestId as _;
+use aws_smithy_runtime_api::client::result::DispatchFailure;
 
 use crate::ecr::call::Call;
 use crate::ecr::clients::Standing;
@@ -78,10 +79,10 @@ pub(super) fn read<E: ProvideErrorMetadata>(
     match error {
         SdkError::TimeoutError(_) => timeout(call),
         SdkError::DispatchFailure(failure) if failure.is_timeout() => timeout(call),
-        SdkError::DispatchFailure(failure) if failure.is_io() => {
+        SdkError::DispatchFailure(failure) if failure.is_io() || !is_about_identity(failure) => {
             plain("unreachable", format!("ECR of {registry} could not be reached; try again"))
         }
-        // No connection was tried: credentials could not be had, or the endpoint is none.
+        // No connection was tried: credentials could not be had, or the request could not be made.
         SdkError::DispatchFailure(_) | SdkError::ConstructionFailure(_) => plain(
             "not-sent",
             format!("the webhook could not send its question to ECR of {registry}; its owner must look at its log"),
@@ -89,6 +90,20 @@ pub(super) fn read<E: ProvideErrorMetadata>(
         SdkError::ServiceError(_) => answered(call, action, error),
         _ => with_ids(error, Unavailable::new("unreadable-answer", unreadable(call)), Failure::Other),
     }
+}
+
+/// Whether it failed before a connection was tried. A connection that breaks after the question was sent is of the same
+/// kind to the SDK; only the causes tell the two apart, and the SDK keeps their types to itself.
+fn is_about_identity(failure: &DispatchFailure) -> bool {
+    let mut next = failure.as_connector_error().map(|error| error as &(dyn std::error::Error + 'static));
+    while let Some(error) = next {
+        let text = error.to_string().to_ascii_lowercase();
+        if ["credential", "identity"].iter().any(|word| text.contains(word)) {
+            return true;
+        }
+        next = error.source();
+    }
+    failure.is_user()
 }
 
 fn unreadable(call: &Call<'_>) -> String {
