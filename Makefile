@@ -64,8 +64,9 @@ build: setup-build programs ## Build the deployer and the function
 	$(WITH_TOOLS) cargo lambda build --release --locked --compiler cargo --output-format binary --package lambda \
 		--$(subst _,-,$(ARCHITECTURE)) --flatten bootstrap --lambda-dir $(dir $(FUNCTION))
 
-package: setup-build programs ## Write the function's zip and the CloudFormation template to target/package
-	$(WITH_TOOLS) $(DEPLOYER) synth --out target/package $(ARGS)
+package: build ## Write the function's binary and the CloudFormation templates to target/package
+	$(DEPLOYER) synth --artifact $(FUNCTION) --out target/package $(ARGS)
+	cp $(FUNCTION) target/package/bootstrap
 
 deploy: setup-build programs ## Deploy to the AWS account and cluster of your environment (asks first); ARGS="--context …"
 	$(WITH_TOOLS) $(DEPLOYER) deploy $(ARGS)
