@@ -4,7 +4,12 @@ use std::{path::PathBuf, time::Duration};
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::{commands, console::Console, error::Failure, settings::Settings};
+use crate::{
+    commands,
+    console::{Console, Output},
+    error::Failure,
+    settings::Settings,
+};
 
 /// Deploy a Kubernetes admission webhook that admits only Pods with compliant ECR images.
 #[derive(Debug, Parser)]
@@ -39,6 +44,9 @@ pub struct GlobalArgs {
     /// Answer every question with yes
     #[arg(long, short, global = true)]
     pub yes: bool,
+    /// Answer for people (text) or for programs (json: one object a line, on stdout)
+    #[arg(long, global = true, value_enum, value_name = "FORMAT", default_value = "text", hide_possible_values = true)]
+    pub output: Output,
 }
 
 /// The subcommands; each has a file in `commands/`.

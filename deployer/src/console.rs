@@ -1,10 +1,46 @@
 //! The single door to stdout and stderr. stdout is data, stderr is messages; everything is understandable without colour.
 //!
-//! Nothing else in this crate prints. Off a terminal, or with `NO_COLOR` set, lines are plain.
+//! Nothing else in this crate prints. Off a terminal, or with `NO_COLOR` set, lines are plain. With `--output json`
+//! everything, progress included, is one JSON object a line on stdout, each with its `schema` and `kind`; an error and a
+//! question are on stderr besides, for whoever watches.
 
-use std::io::{self, BufRead, IsTerminal, Write};
+use std::{
+    fmt::Display,
+    io::{self, BufRead, IsTerminal, Write},
+};
+
+use serde::Serialize;
+use serde_json::json;
 
 use crate::error::{ExitCode, Failure};
+
+/// `schema` of every JSON line. It changes when a field goes or changes its meaning, not when one is added.
+pub const SCHEMA: &str = "deployer/1";
+
+/// How a command answers.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum Output {
+    /// For people.
+    #[default]
+    Text,
+    /// For programs: one JSON object a line.
+    Json,
+}
+
+/// What a command answers with: one value with two faces, for people and for programs.
+pub trait Report: Display + Serialize {
+    /// `kind` of its JSON line, such as `status`.
+    const KIND: &'static str;
+}
+
+/// A JSON line.
+#[derive(Serialize)]
+struct Line<'a, T: Serialize> {
+    schema: &'static str,
+    kind: &'a str,
+    #[serde(flatten)]
+    value: &'a T,
+}
 
 /// Where a command's words go, and where its answers come from.
 pub struct Console {
@@ -13,16 +49,17 @@ pub struct Console {
     answers: Option<Box<dyn BufRead + Send>>,
     assume_yes: bool,
     colour: bool,
+    output: Output,
 }
 
 impl Console {
-    /// The process's own streams. `assume_yes` is `--yes`.
+    /// The process's own streams. `assume_yes` is `--yes`, `output` is `--output`.
     #[must_use]
-    pub fn standard(assume_yes: bool) -> Self {
+    pub fn standard(assume_yes: bool, output: Output) -> Self {
         let answers: Option<Box<dyn BufRead + Send>> =
             if io::stdin().is_terminal() { Some(Box::new(io::BufReader::new(io::stdin()))) } else { None };
         let colour = io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
-        Self { out: Box::new(io::stdout()), err: Box::new(io::stderr()), answers, assume_yes, colour }
+        Self { out: Box::new(io::stdout()), err: Box::new(io::stderr()), answers, assume_yes, colour, output }
     }
 
     /// Injected streams, for tests. `answers` is `None` where stdin is no terminal; no colour.
@@ -33,7 +70,20 @@ impl Console {
         answers: Option<Box<dyn BufRead + Send>>,
         assume_yes: bool,
     ) -> Self {
-        Self { out, err, answers, assume_yes, colour: false }
+        Self { out, err, answers, assume_yes, colour: false, output: Output::Text }
+    }
+
+    /// The same, answering as `output` says.
+    #[must_use]
+    pub fn with_output(mut self, output: Output) -> Self {
+        self.output = output;
+        self
+    }
+
+    /// Whether people read this, and not programs.
+    #[must_use]
+    pub fn is_for_people(&self) -> bool {
+        self.output == Output::Text
     }
 
     /// Data, to stdout, exactly as given.
@@ -49,25 +99,80 @@ impl Console {
         }
     }
 
+    /// What a command was asked for.
+    ///
+    /// # Errors
+    /// When stdout cannot be written.
+    pub fn report<R: Report>(&mut self, report: &R) -> Result<(), Failure> {
+        match self.output {
+            Output::Text => self.data(&format!("{report}\n")),
+            Output::Json => self.json(R::KIND, report),
+        }
+    }
+
+    /// A document that is data by itself (a template, a manifest): as it is, or as a JSON line of the kind `document`.
+    ///
+    /// # Errors
+    /// When stdout cannot be written.
+    pub fn document(&mut self, name: &str, text: &str) -> Result<(), Failure> {
+        match self.output {
+            Output::Text => self.data(text),
+            Output::Json => self.json("document", &json!({ "name": name, "text": text })),
+        }
+    }
+
+    /// Something that happened: `text` for people, `value` (an object) for programs.
+    pub fn event(&mut self, kind: &str, text: &str, value: &impl Serialize) {
+        match self.output {
+            Output::Text => self.line(&format!("    {text}")),
+            Output::Json => self.json_event(kind, value),
+        }
+    }
+
+    fn json(&mut self, kind: &str, value: &impl Serialize) -> Result<(), Failure> {
+        let line = serde_json::to_string(&Line { schema: SCHEMA, kind, value })
+            .map_err(|error| Failure::new(format!("the {kind} cannot be written as JSON")).caused_by(&error))?;
+        self.data(&format!("{line}\n"))
+    }
+
+    /// Progress that cannot be told is no reason to stop half-way.
+    fn json_event(&mut self, kind: &str, value: &impl Serialize) {
+        let _ = self.json(kind, value);
+    }
+
     /// The start of a step: `==> Uploading the function`.
     pub fn step(&mut self, text: &str) {
+        if self.output == Output::Json {
+            return self.json_event("step", &json!({ "text": text }));
+        }
         let mark = self.paint("1;36", "==>");
         self.line(&format!("{mark} {text}"));
     }
 
     /// One line about what goes on inside a step.
     pub fn say(&mut self, text: &str) {
-        self.line(&format!("    {text}"));
+        self.event("message", text, &json!({ "text": text }));
     }
 
     /// Something a person should know although the command goes on.
     pub fn warn(&mut self, text: &str) {
+        if self.output == Output::Json {
+            return self.json_event("warning", &json!({ "text": text }));
+        }
         let mark = self.paint("1;33", "warning:");
         self.line(&format!("{mark} {text}"));
     }
 
     /// The end of a command that failed: the sentence, its causes, and after a blank line the way out.
     pub fn failure(&mut self, failure: &Failure) {
+        if self.output == Output::Json {
+            let Failure { message, cause, hint, code } = failure;
+            let exit_code = *code as u8;
+            self.json_event(
+                "error",
+                &json!({ "message": message, "cause": cause, "hint": hint, "exit_code": exit_code }),
+            );
+        }
         let mark = self.paint("1;31", "error:");
         self.line(&format!("{mark} {}", failure.message));
         if let Some(cause) = &failure.cause {
@@ -206,6 +311,43 @@ mod tests {
         let failure = console.ask("Go on?").unwrap_err();
         assert_eq!(failure.code, ExitCode::Refused);
         assert!(failure.message.contains("terminal") && failure.hint.unwrap().contains("--yes"));
+    }
+
+    #[test]
+    fn for_programs_everything_is_a_json_line_on_stdout_and_an_error_is_told_on_stderr_too() {
+        #[derive(Serialize)]
+        struct Answer {
+            pods: u32,
+        }
+        impl Display for Answer {
+            fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                write!(out, "{} Pods", self.pods)
+            }
+        }
+        impl Report for Answer {
+            const KIND: &'static str = "answer";
+        }
+        let (mut text, text_out, _) = console(None, false);
+        text.report(&Answer { pods: 2 }).unwrap();
+        text.document("stack.yaml", "a: 1\n").unwrap();
+        assert_eq!(text_out.text(), "2 Pods\na: 1\n");
+
+        let (json, out, err) = console(None, false);
+        let mut json = json.with_output(Output::Json);
+        json.step("Uploading");
+        json.say("3 MB");
+        json.warn("slow");
+        json.event("resource", "+ Api", &json!({ "id": "Api" }));
+        json.report(&Answer { pods: 2 }).unwrap();
+        json.document("stack.yaml", "a: 1\n").unwrap();
+        json.failure(&Failure::new("it broke").with_hint("Mend it.").with_code(ExitCode::Unsafe));
+        let lines: Vec<serde_json::Value> =
+            out.text().lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        assert!(lines.iter().all(|line| line["schema"] == SCHEMA), "{lines:?}");
+        let kinds: Vec<&str> = lines.iter().map(|line| line["kind"].as_str().unwrap()).collect();
+        assert_eq!(kinds, ["step", "message", "warning", "resource", "answer", "document", "error"]);
+        assert_eq!((&lines[3]["id"], &lines[4]["pods"], &lines[6]["exit_code"]), (&"Api".into(), &2.into(), &4.into()));
+        assert_eq!(err.text(), "error: it broke\n\nhint: Mend it.\n");
     }
 
     #[test]

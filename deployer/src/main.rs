@@ -11,7 +11,7 @@ async fn main() -> ExitCode {
     // An error only says that one is installed already.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let cli = Cli::parse();
-    let mut console = Console::standard(cli.global.yes);
+    let mut console = Console::standard(cli.global.yes, cli.global.output);
     match deployer::run(cli, &mut console).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {

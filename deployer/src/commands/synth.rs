@@ -27,7 +27,7 @@ pub fn run(settings: &Settings, args: &SynthArgs, console: &mut Console) -> Resu
     let (location, architecture) = locate(settings, args.artifact.as_deref())?;
     let stack = synth::stack_template(settings, &location, architecture)?;
     let Some(dir) = &args.out else {
-        return console.data(&stack);
+        return console.document("stack.yaml", &stack);
     };
     let bootstrap = synth::bootstrap_template(settings)?;
     let policy = settings.policy.as_ref().map(|policy| ("policy.json", policy.json()));
@@ -40,7 +40,7 @@ pub fn run(settings: &Settings, args: &SynthArgs, console: &mut Console) -> Resu
 
 fn print_policy(settings: &Settings, console: &mut Console) -> Result<(), Failure> {
     match &settings.policy {
-        Some(policy) => console.data(&policy.json()),
+        Some(policy) => console.document("policy.json", &policy.json()),
         None => Err(Failure::usage("there is no policy: the function decides by its defaults")
             .with_hint("Write a section [policy] into deployer.toml; docs/policy.md shows one.")),
     }

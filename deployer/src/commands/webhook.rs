@@ -83,7 +83,7 @@ async fn endpoint(settings: &Settings) -> Result<String, Failure> {
 }
 
 fn write(manifest: &str, args: &RenderArgs, console: &mut Console) -> Result<(), Failure> {
-    let Some(path) = &args.out else { return console.data(manifest) };
+    let Some(path) = &args.out else { return console.document("webhook.yaml", manifest) };
     write_private(path, manifest)
         .map_err(|error| Failure::new(format!("{} cannot be written", path.display())).caused_by(&error))?;
     console.say(&format!("wrote {} (it holds the caller's secret)", path.display()));

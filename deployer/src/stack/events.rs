@@ -7,9 +7,10 @@ use std::collections::HashSet;
 use aws_sdk_cloudformation::{
     Client, error::SdkError, operation::describe_stack_events::DescribeStackEventsError, types::StackEvent,
 };
+use serde::Serialize;
 
 /// What we keep of a stack event.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Event {
     /// Unique within the stack.
     pub id: String,
@@ -24,8 +25,10 @@ pub struct Event {
     /// Why, where `CloudFormation` says so.
     pub reason: Option<String>,
     /// The token of the request that started the operation.
+    #[serde(skip)]
     token: Option<String>,
     /// For a row about a stack: its id.
+    #[serde(skip)]
     physical_id: Option<String>,
 }
 

@@ -114,7 +114,7 @@ impl StackClient {
         // Relative to the first event: this machine's clock may be wrong.
         let since = events.first().map_or(0, |event| event.millis);
         for event in &fresh {
-            console.say(&event.line(since));
+            console.event("stack-event", &event.line(since), event);
         }
         Ok(())
     }
