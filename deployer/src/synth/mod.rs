@@ -106,6 +106,7 @@ fn stack_context(settings: &Settings, artifact: &ArtifactLocation, architecture:
     // Registries of the policy are not in the Parameters, and yet the role must reach them.
     context.insert("accepted_accounts", &OwnPolicy::accepted(settings.policy.as_ref(), true));
     context.insert("accepted_regions", &OwnPolicy::accepted(settings.policy.as_ref(), false));
+    context.insert("role_arns", &OwnPolicy::roles(settings.policy.as_ref()));
     context.insert("log_retention_days", &settings.log_retention_days);
     context.insert("memory_mib", &settings.memory_mib);
     context.insert("architecture", architecture.word());
