@@ -13,6 +13,7 @@ use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, ConfigLoader, Region};
 use aws_sdk_ecr::Client;
+use aws_sdk_ecr::config::SharedHttpClient;
 use compliance::ecr::{Clients, EcrFacts, Role};
 use compliance::facts::RepositoryKey;
 use compliance::policy::RoleToAssume;
@@ -41,15 +42,17 @@ const WARM_UP_REPOSITORY: &str = "ecr-compliance-webhook/warm-up";
 
 /// Clients for every accepted region, and for every registry with a role, behind the facts they serve.
 pub async fn ecr_facts(settings: &Settings) -> EcrFacts {
+    // One for all: reading the trusted roots is most of what starting costs.
+    let https = compliance::https::client();
     let regions: BTreeSet<&str> = settings.accepted().iter().map(|registry| registry.region.as_str()).collect();
     let mut by_region = BTreeMap::new();
     for region in regions {
-        let config = own_identity(region).timeout_config(timeouts()).load().await;
+        let config = own_identity(region, &https).timeout_config(timeouts()).load().await;
         by_region.insert(region.to_owned(), Client::new(&config));
     }
     let mut clients = Clients::new(settings.own_account.clone(), by_region);
     for (registry, role) in roles(settings) {
-        let (client, role) = assuming(registry, role).await;
+        let (client, role) = assuming(registry, role, &https).await;
         clients = clients.with_role(registry.clone(), client, role);
     }
     EcrFacts::with_clients(clients, FACTS_DEADLINE)
@@ -80,10 +83,10 @@ pub async fn warm_up(facts: &EcrFacts, settings: &Settings) {
 }
 
 /// A client with the credentials of a role. It must not keep them: the role itself renews them.
-async fn assuming(registry: &Registry, role: &RoleToAssume) -> (Client, Role) {
-    let sts = own_identity(&registry.region).timeout_config(role_timeouts()).load().await;
+async fn assuming(registry: &Registry, role: &RoleToAssume, https: &SharedHttpClient) -> (Client, Role) {
+    let sts = own_identity(&registry.region, https).timeout_config(role_timeouts()).load().await;
     let role = Role::new(aws_sdk_sts::Client::new(&sts), role.arn.clone(), role.external_id.clone());
-    let config = loader(&registry.region)
+    let config = loader(&registry.region, https)
         .credentials_provider(role.clone())
         .identity_cache(IdentityCache::no_cache())
         .timeout_config(timeouts());
@@ -91,14 +94,14 @@ async fn assuming(registry: &Registry, role: &RoleToAssume) -> (Client, Role) {
 }
 
 /// The function's own credentials, which are known, so that nothing is looked for on disk or in the network.
-fn own_identity(region: &str) -> ConfigLoader {
-    loader(region).credentials_provider(EnvironmentVariableCredentialsProvider::new())
+fn own_identity(region: &str, https: &SharedHttpClient) -> ConfigLoader {
+    loader(region, https).credentials_provider(EnvironmentVariableCredentialsProvider::new())
 }
 
-fn loader(region: &str) -> ConfigLoader {
+fn loader(region: &str, https: &SharedHttpClient) -> ConfigLoader {
     aws_config::defaults(BehaviorVersion::latest())
         .region(Region::new(region.to_owned()))
-        .http_client(compliance::https::client())
+        .http_client(https.clone())
         .retry_config(retries())
 }
 
