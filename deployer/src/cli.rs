@@ -7,8 +7,9 @@ use clap::{Args, Parser, Subcommand};
 use crate::{
     commands,
     console::{Console, Output},
-    error::Failure,
+    error::{ExitCode, Failure},
     settings::Settings,
+    stack::recover::{Choice, Consent},
 };
 
 /// Deploy a Kubernetes admission webhook that admits only Pods with compliant ECR images.
@@ -55,9 +56,19 @@ pub enum Command {
     /// Print the stack's template, without any connection
     #[command(after_help = "Example:\n  deployer synth --out target/synth && cfn-lint target/synth/*.yaml")]
     Synth(SynthArgs),
+    /// Show what a deploy would do to the stacks and the webhook, and do nothing
+    #[command(after_help = "Example:\n  deployer plan --save plan.json && deployer deploy --plan plan.json\n\n\
+        The file holds no secret. It is carried out as it is, or refused when the world has moved since.")]
+    Plan(PlanArgs),
     /// Build the function, deploy the stack, probe it and register the webhook
     #[command(after_help = "Example:\n  deployer deploy --region eu-west-1 --context staging")]
     Deploy(DeployArgs),
+    /// Take back the update of the stack that runs
+    #[command(after_help = "Example:\n  deployer cancel --region eu-west-1")]
+    Cancel,
+    /// Bring a stack that stopped half-way back to its last good state, or the code that was deployed before
+    #[command(after_help = "Example:\n  deployer rollback --code")]
+    Rollback(RollbackArgs),
     /// Remove the webhook from the cluster, then the stack from AWS
     #[command(after_help = "Example:\n  deployer destroy --region eu-west-1 --context staging")]
     Destroy(DestroyArgs),
@@ -82,9 +93,9 @@ pub struct SynthArgs {
     pub policy: bool,
 }
 
-/// Options of `deployer deploy`.
+/// Where the function comes from.
 #[derive(Debug, Clone, Default, Args)]
-pub struct DeployArgs {
+pub struct FunctionArgs {
     /// Deploy this built `bootstrap` binary instead of building one
     #[arg(long, value_name = "FILE", conflicts_with = "source")]
     pub artifact: Option<PathBuf>,
@@ -93,9 +104,74 @@ pub struct DeployArgs {
     pub source: Option<PathBuf>,
 }
 
+/// Options of `deployer plan`.
+#[derive(Debug, Clone, Default, Args)]
+pub struct PlanArgs {
+    /// Where the function comes from.
+    #[command(flatten)]
+    pub function: FunctionArgs,
+    /// Write the plan to this file, and the function's zip beside it, for `deployer deploy --plan`
+    #[arg(long, value_name = "FILE")]
+    pub save: Option<PathBuf>,
+    /// End with exit code 5 when there are changes, with 0 when there are none
+    #[arg(long)]
+    pub exit_code: bool,
+}
+
+/// Options of `deployer deploy`.
+#[derive(Debug, Clone, Default, Args)]
+pub struct DeployArgs {
+    /// Where the function comes from.
+    #[command(flatten)]
+    pub function: FunctionArgs,
+    /// Carry out this saved plan, without asking; it is refused when anything has changed since
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["artifact", "source", "recover", "retain", "skip"])]
+    pub plan: Option<PathBuf>,
+    /// What to do with a stack that is stuck.
+    #[command(flatten)]
+    pub recovery: RecoveryArgs,
+}
+
+/// What to do with a stack that is stuck. `--yes` never answers what may destroy resources.
+#[derive(Debug, Clone, Default, Args)]
+pub struct RecoveryArgs {
+    /// What to do with a stack that stopped half-way, instead of being asked: retry, rollback, delete or continue
+    #[arg(long, value_enum, value_name = "WHAT", hide_possible_values = true)]
+    pub recover: Option<Choice>,
+    /// Where deleting it failed: leave these resources in the account
+    #[arg(long, value_name = "NAMES", value_delimiter = ',')]
+    pub retain: Vec<String>,
+    /// Where undoing an update failed: leave these resources as they are
+    #[arg(long, value_name = "NAMES", value_delimiter = ',')]
+    pub skip: Vec<String>,
+}
+
+impl RecoveryArgs {
+    /// What the person has agreed to.
+    #[must_use]
+    pub fn consent(&self, command: &'static str, yes: bool) -> Consent {
+        Consent::new(command, yes).agreeing_to(self.recover, &self.retain, &self.skip)
+    }
+}
+
+/// Options of `deployer rollback`.
+#[derive(Debug, Clone, Default, Args)]
+pub struct RollbackArgs {
+    /// Give a stack that is well the function back that was deployed before; its settings stay
+    #[arg(long, conflicts_with = "skip")]
+    pub code: bool,
+    /// Where undoing an update failed: leave these resources as they are
+    #[arg(long, value_name = "NAMES", value_delimiter = ',')]
+    pub skip: Vec<String>,
+}
+
 /// Options of `deployer destroy`.
 #[derive(Debug, Clone, Default, Args)]
-pub struct DestroyArgs {}
+pub struct DestroyArgs {
+    /// Where deleting the stack failed: leave these resources in the account
+    #[arg(long, value_name = "NAMES", value_delimiter = ',')]
+    pub retain: Vec<String>,
+}
 
 /// `deployer webhook …`.
 #[derive(Debug, Clone, Args)]
@@ -152,16 +228,21 @@ fn duration(text: &str) -> Result<Duration, String> {
 ///
 /// # Errors
 /// Whatever the subcommand fails with; `Usage` when the settings are wrong.
-pub async fn run(cli: Cli, console: &mut Console) -> Result<(), Failure> {
+pub async fn run(cli: Cli, console: &mut Console) -> Result<ExitCode, Failure> {
     let settings = Settings::load(&cli.global)?;
-    match &cli.command {
+    let done = match &cli.command {
         Command::Synth(args) => commands::synth::run(&settings, args, console),
         // On the heap: the futures of the long commands are large.
+        // The one command that answers by its exit code too.
+        Command::Plan(args) => return Box::pin(commands::plan::run(&settings, args, console)).await,
+        Command::Cancel => Box::pin(commands::cancel::run(&settings, console)).await,
+        Command::Rollback(args) => Box::pin(commands::rollback::run(&settings, args, console)).await,
         Command::Deploy(args) => Box::pin(commands::deploy::run(&settings, args, console)).await,
         Command::Destroy(args) => Box::pin(commands::destroy::run(&settings, args, console)).await,
         Command::Webhook(args) => Box::pin(commands::webhook::run(&settings, &args.command, console)).await,
         Command::Logs(args) => Box::pin(commands::logs::run(&settings, args, console)).await,
-    }
+    };
+    done.map(|()| ExitCode::Ok)
 }
 
 #[cfg(test)]
@@ -178,7 +259,18 @@ mod tests {
 
     #[test]
     fn the_help_of_every_subcommand_is_the_golden_one() {
-        for path in [&[][..], &["synth"], &["deploy"], &["destroy"], &["webhook"], &["webhook", "render"], &["logs"]] {
+        for path in [
+            &[][..],
+            &["synth"],
+            &["plan"],
+            &["deploy"],
+            &["cancel"],
+            &["rollback"],
+            &["destroy"],
+            &["webhook"],
+            &["webhook", "render"],
+            &["logs"],
+        ] {
             let mut command = Cli::command();
             command.build();
             let mut command = &mut command;
@@ -203,7 +295,7 @@ mod tests {
         }
         let mut found = 0;
         walk(&Cli::command(), &mut found);
-        assert_eq!(found, 5, "each subcommand was looked at");
+        assert_eq!(found, 8, "each subcommand was looked at");
     }
 
     #[test]

@@ -28,6 +28,12 @@ impl Existing {
         Self { object }
     }
 
+    /// The whole object. It holds the caller's secret.
+    #[must_use]
+    pub const fn object(&self) -> &Value {
+        &self.object
+    }
+
     /// Whether it carries our label.
     #[must_use]
     pub fn is_ours(&self) -> bool {

@@ -47,6 +47,16 @@ pub const OUTPUT_ALARM_TOPIC_ARN: &str = "AlarmTopicArn";
 /// Output of the bootstrap stack that holds the bucket's name.
 pub const OUTPUT_BUCKET_NAME: &str = "BucketName";
 
+/// Parameter that holds which clusters may call.
+pub const PARAMETER_CALLER_DIGESTS: &str = "CallerDigests";
+/// The API: its id is in the webhook URL of every cluster.
+pub const RESOURCE_API: &str = "Api";
+/// `Description` of the stack and of the bootstrap stack: by these we know our own.
+pub const DESCRIPTIONS: [&str; 2] = [
+    "Admits into Kubernetes only Pods whose container images come from compliant ECR repositories.",
+    "Bucket for the artefacts of the ECR compliance webhook.",
+];
+
 /// Where the zip lies.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ArtifactLocation {
@@ -92,7 +102,7 @@ pub fn parameters(settings: &Settings, caller_digests: &str) -> BTreeMap<String,
         ("RegistryRegion", unless(registries, settings.registry_regions.join(","))),
         ("IgnoredNamespaces", unless(namespaces, settings.ignored_namespaces.join(","))),
         ("LogLevel", unless(log_level, settings.log_level.word().to_owned())),
-        ("CallerDigests", caller_digests.to_owned()),
+        (PARAMETER_CALLER_DIGESTS, caller_digests.to_owned()),
     ]
     .into_iter()
     .map(|(name, value)| (name.to_owned(), value))
