@@ -5,6 +5,7 @@ use std::{path::PathBuf, time::Duration};
 use clap::{Args, Parser, Subcommand};
 
 use crate::{
+    cluster::pause::LONGEST,
     commands,
     console::{Console, Output},
     error::Failure,
@@ -112,6 +113,25 @@ pub enum WebhookCommand {
     #[command(after_help = "Example:\n  deployer webhook render --out webhook.yaml\n\n\
         The caller's secret is read from the webhook in the cluster, or from DEPLOYER_CALLER_SECRET.")]
     Render(RenderArgs),
+    /// Compare the webhook configuration in the cluster, and a committed file, with what they should be
+    #[command(after_help = "Example:\n  deployer webhook check webhook.yaml\n\n\
+        Exit code 5 when something differs. The caller's secret is that of the file, else of the cluster, unless\n\
+        DEPLOYER_CALLER_SECRET gives it.")]
+    Check(CheckArgs),
+    /// Admit new Pods unjudged for a while, in an emergency; it ends by itself
+    #[command(after_help = "Example:\n  deployer webhook pause --for 30m --reason \"ECR is down, INC-1234\"\n\n\
+        The API server itself ends the pause, at its second. Changes to Pods that exist stay judged.\n\
+        Only the cluster is asked: it works when AWS does not.")]
+    Pause(PauseArgs),
+    /// End a pause early
+    #[command(after_help = "Example:\n  deployer webhook resume")]
+    Resume(ResumeArgs),
+    /// Refuse Pods when the webhook cannot be reached (failurePolicy Fail), after a fresh proof
+    #[command(after_help = "Example:\n  deployer webhook promote --context staging")]
+    Promote,
+    /// Admit Pods when the webhook cannot be reached (failurePolicy Ignore), at once
+    #[command(after_help = "Example:\n  deployer webhook demote --context staging")]
+    Demote,
 }
 
 /// Options of `deployer webhook render`.
@@ -120,6 +140,53 @@ pub struct RenderArgs {
     /// Write to this file instead of stdout
     #[arg(long, value_name = "FILE")]
     pub out: Option<PathBuf>,
+}
+
+/// Options of `deployer webhook check`.
+#[derive(Debug, Clone, Default, Args)]
+pub struct CheckArgs {
+    /// A committed manifest: compared with what it should be, and the cluster with it
+    #[arg(value_name = "FILE")]
+    pub file: Option<PathBuf>,
+    /// Do not look at the cluster: the file is compared with the settings and the stack alone
+    #[arg(long, requires = "file")]
+    pub no_cluster: bool,
+}
+
+/// Options of `deployer webhook pause`.
+#[derive(Debug, Clone, Args)]
+pub struct PauseArgs {
+    /// How long: a number and s, m or h; up to 24h
+    #[arg(long = "for", value_name = "DURATION", value_parser = pause_span)]
+    pub span: Duration,
+    /// Why, for whoever finds it; kept in the cluster
+    #[arg(long, value_name = "TEXT", value_parser = reason)]
+    pub reason: String,
+    /// Also where Argo CD or Flux keeps the object, and may undo it
+    #[arg(long)]
+    pub force: bool,
+}
+
+/// Options of `deployer webhook resume`.
+#[derive(Debug, Clone, Default, Args)]
+pub struct ResumeArgs {
+    /// Also where Argo CD or Flux keeps the object, and may undo it
+    #[arg(long)]
+    pub force: bool,
+}
+
+/// As long as a pause may be.
+fn pause_span(text: &str) -> Result<Duration, String> {
+    let span = duration(text)?;
+    let fits = span > Duration::ZERO && span <= LONGEST;
+    fits.then_some(span).ok_or_else(|| format!("\"{text}\" is not between 1s and {}h", LONGEST.as_secs() / 3600))
+}
+
+/// One line that somebody can read.
+fn reason(text: &str) -> Result<String, String> {
+    let text = text.trim();
+    let fits = (1..=256).contains(&text.chars().count()) && !text.chars().any(char::is_control);
+    fits.then(|| text.to_owned()).ok_or_else(|| "give one line of 1 to 256 characters".to_owned())
 }
 
 /// Options of `deployer logs`.
@@ -178,7 +245,20 @@ mod tests {
 
     #[test]
     fn the_help_of_every_subcommand_is_the_golden_one() {
-        for path in [&[][..], &["synth"], &["deploy"], &["destroy"], &["webhook"], &["webhook", "render"], &["logs"]] {
+        for path in [
+            &[][..],
+            &["synth"],
+            &["deploy"],
+            &["destroy"],
+            &["webhook"],
+            &["webhook", "render"],
+            &["webhook", "check"],
+            &["webhook", "pause"],
+            &["webhook", "resume"],
+            &["webhook", "promote"],
+            &["webhook", "demote"],
+            &["logs"],
+        ] {
             let mut command = Cli::command();
             command.build();
             let mut command = &mut command;
@@ -203,7 +283,7 @@ mod tests {
         }
         let mut found = 0;
         walk(&Cli::command(), &mut found);
-        assert_eq!(found, 5, "each subcommand was looked at");
+        assert_eq!(found, 10, "each subcommand was looked at");
     }
 
     #[test]
@@ -211,6 +291,18 @@ mod tests {
         for line in ["deployer --stack-name a synth", "deployer synth --stack-name a"] {
             let cli = Cli::try_parse_from(line.split(' ')).unwrap();
             assert_eq!(cli.global.stack_name.as_deref(), Some("a"), "{line}");
+        }
+    }
+
+    #[test]
+    fn a_pause_has_an_end_and_a_reason() {
+        for (text, good) in [("1s", true), ("24h", true), ("1d", true), ("0s", false), ("25h", false), ("1w", false)] {
+            assert_eq!(pause_span(text).is_ok(), good, "{text}");
+        }
+        let long = "x".repeat(257);
+        for (text, good) in [("ECR is down", true), ("", false), ("  ", false), ("a\nb", false), (long.as_str(), false)]
+        {
+            assert_eq!(reason(text).is_ok(), good, "{text:?}");
         }
     }
 

@@ -13,6 +13,7 @@ pub mod error;
 #[cfg(test)]
 mod golden;
 pub mod interrupt;
+pub mod patience;
 pub mod probe;
 pub mod settings;
 pub mod stack;

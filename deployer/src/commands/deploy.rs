@@ -4,21 +4,17 @@
 use std::path::Path;
 
 use super::{
-    register::Registration,
+    register::{self, Registration},
     site::{self, Account},
 };
 use crate::{
     artifact::{self, Artifact},
     cli::DeployArgs,
-    cluster::{
-        Cluster,
-        caller::Caller,
-        proof::{self, Proof},
-        webhook::Existing,
-    },
+    cluster::{Cluster, caller::Caller, proof::Proof, webhook::Existing},
     console::Console,
     error::{ExitCode, Failure},
     interrupt::{Interrupt, interrupted},
+    patience::Patience,
     probe,
     settings::{Settings, Word},
     stack::{Stack, apply::Applied, change_set::Wanted},
@@ -136,7 +132,7 @@ impl Site {
             self.cluster.context(),
             self.cluster.server(),
             if self.existing.is_some() { "replace ours" } else { "create it" },
-            settings.cluster.failure_policy.word(),
+            register::policy_in_words(settings, self.existing.as_ref()),
         ));
         Ok(lines)
     }
@@ -225,7 +221,7 @@ impl Site {
             refuses: settings.refuses(probe::PROBED.0, probe::PROBED.1),
             ignored_namespaces: &settings.ignored_namespaces,
         };
-        probe::run(&target, probe::Patience::default(), console, interrupt).await
+        probe::run(&target, Patience::ENDPOINT, console, interrupt).await
     }
 
     async fn register(
@@ -242,7 +238,7 @@ impl Site {
             caller: &self.caller,
             endpoint,
             ca_bundle: self.ca_bundle.as_deref(),
-            patience: proof::Patience::default(),
+            patience: Patience::API_SERVER,
         };
         registration.run(console, interrupt).await
     }
