@@ -4,6 +4,9 @@
 
 pub mod caller;
 mod connect;
+pub mod drift;
+pub mod moment;
+pub mod pause;
 pub mod proof;
 #[cfg(test)]
 mod tests;

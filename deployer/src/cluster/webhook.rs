@@ -5,7 +5,7 @@
 use http::Method;
 use serde_json::{Map, Value, json};
 
-use super::{Cluster, FIELD_MANAGER, api_status, caller::Caller, describe};
+use super::{Cluster, FIELD_MANAGER, api_status, caller::Caller, describe, drift};
 use crate::error::{ExitCode, Failure};
 
 /// Name of the configuration's entry about Pods: what the API server calls us in a denial. The other entry only warns.
@@ -28,6 +28,12 @@ impl Existing {
         Self { object }
     }
 
+    /// The object as the API server gave it. Its URLs hold the caller's secret.
+    #[must_use]
+    pub fn object(&self) -> &Value {
+        &self.object
+    }
+
     /// Whether it carries our label.
     #[must_use]
     pub fn is_ours(&self) -> bool {
@@ -43,9 +49,7 @@ impl Existing {
     /// Scheme, host and port of its URL: what may be shown of it.
     #[must_use]
     pub fn endpoint(&self) -> Option<&str> {
-        let url = self.url()?;
-        let host = url.find("://")? + 3;
-        Some(url[host..].find('/').map_or(url, |slash| &url[..host + slash]))
+        self.url().map(drift::host).filter(|host| !host.is_empty())
     }
 
     fn url(&self) -> Option<&str> {
