@@ -3,6 +3,7 @@
 pub mod deploy;
 pub mod destroy;
 pub mod logs;
+pub mod metrics;
 pub mod register;
 mod site;
 pub mod synth;

@@ -118,6 +118,17 @@ impl StackClient {
             .map_err(|error| aws::failure(&format!("the stack {} could not be read", self.name), &error))
     }
 
+    /// As [`StackClient::describe`], but there has to be one; `region` is for the message.
+    ///
+    /// # Errors
+    /// Also when there is no such stack.
+    pub async fn existing(&self, region: &str) -> Result<Stack, Failure> {
+        self.describe().await?.ok_or_else(|| {
+            Failure::new(format!("there is no stack {} in {region}", self.name))
+                .with_hint("Run deployer deploy first, or choose --stack-name, --region and --profile.")
+        })
+    }
+
     async fn look_up(&self, name_or_id: &str) -> Result<Option<Stack>, SdkError<DescribeStacksError>> {
         match self.client.describe_stacks().stack_name(name_or_id).send().await {
             Ok(answer) => Ok(answer.stacks().first().and_then(read)),
