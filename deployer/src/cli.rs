@@ -71,6 +71,10 @@ pub enum Command {
     /// Print what CloudWatch counted: verdicts, latencies, what ECR was asked
     #[command(after_help = "Example:\n  deployer metrics --since 1d --cluster staging")]
     Metrics(MetricsArgs),
+    /// Show on one screen whether it works: stack, webhook, decisions, alarms, exemptions
+    #[command(after_help = "Example:\n  deployer status --watch\n\n\
+        Exit code: 0 all is well, 1 something could not be told, 5 something needs attention.")]
+    Status(StatusArgs),
 }
 
 /// Options of `deployer synth`.
@@ -158,6 +162,14 @@ pub struct MetricsArgs {
     pub cluster: Option<String>,
 }
 
+/// Options of `deployer status`.
+#[derive(Debug, Clone, Args)]
+pub struct StatusArgs {
+    /// Look again every half minute until Ctrl-C
+    #[arg(long, short)]
+    pub watch: bool,
+}
+
 /// A duration that `CloudWatch` keeps metrics for.
 fn window(text: &str) -> Result<Duration, String> {
     const KEPT: Duration = Duration::from_hours(455 * 24);
@@ -195,6 +207,7 @@ pub async fn run(cli: Cli, console: &mut Console) -> Result<(), Failure> {
         Command::Destroy(args) => Box::pin(commands::destroy::run(&settings, args, console)).await,
         Command::Webhook(args) => Box::pin(commands::webhook::run(&settings, &args.command, console)).await,
         Command::Logs(args) => Box::pin(commands::logs::run(&settings, args, console)).await,
+        Command::Status(args) => Box::pin(commands::status::run(&settings, args, console)).await,
         Command::Metrics(args) => Box::pin(commands::metrics::run(&settings, args, console)).await,
     }
 }
@@ -247,7 +260,7 @@ mod tests {
         }
         let mut found = 0;
         walk(&Cli::command(), &mut found);
-        assert_eq!(found, 6, "each subcommand was looked at");
+        assert_eq!(found, 7, "each subcommand was looked at");
     }
 
     #[test]

@@ -6,5 +6,6 @@ pub mod logs;
 pub mod metrics;
 pub mod register;
 mod site;
+pub mod status;
 pub mod synth;
 pub mod webhook;

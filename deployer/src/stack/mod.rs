@@ -8,6 +8,7 @@ pub mod cause;
 pub mod change_set;
 pub mod events;
 pub mod follow;
+mod history;
 pub mod status;
 #[cfg(test)]
 mod tests;
