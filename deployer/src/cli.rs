@@ -64,9 +64,18 @@ pub enum Command {
     Destroy(DestroyArgs),
     /// Work with the webhook configuration of the cluster
     Webhook(WebhookArgs),
-    /// Print what the function logged, one JSON object a line
-    #[command(after_help = "Example:\n  deployer logs --follow | jq -c 'select(.allowed == false)'")]
+    /// Print what the function decided and logged, a line each; with --output json as it wrote it
+    #[command(after_help = "Example:\n  deployer logs --denied --since 1h\n\n\
+        With --output json each line is {\"schema\":…,\"kind\":\"log\",\"line\":…}, also those that are not for people:\n  \
+        deployer logs --follow --output json | jq -c '.line | select(.allowed == false)'")]
     Logs(LogsArgs),
+    /// Print what CloudWatch counted: verdicts, latencies, what ECR was asked
+    #[command(after_help = "Example:\n  deployer metrics --since 1d --cluster staging")]
+    Metrics(MetricsArgs),
+    /// Show on one screen whether it works: stack, webhook, decisions, alarms, exemptions
+    #[command(after_help = "Example:\n  deployer status --watch\n\n\
+        Exit code: 0 all is well, 1 something could not be told, 5 something needs attention.")]
+    Status(StatusArgs),
 }
 
 /// Options of `deployer synth`.
@@ -198,6 +207,43 @@ pub struct LogsArgs {
     /// How far to go back: a number and s, m, h or d
     #[arg(long, value_name = "DURATION", default_value = "10m", value_parser = duration)]
     pub since: Duration,
+    /// Only Pods that were refused
+    #[arg(long)]
+    pub denied: bool,
+    /// Only decisions about this namespace
+    #[arg(long, value_name = "NAME")]
+    pub namespace: Option<String>,
+    /// Only decisions for this cluster, by its name in the settings
+    #[arg(long, value_name = "NAME")]
+    pub cluster: Option<String>,
+}
+
+/// Options of `deployer metrics`.
+#[derive(Debug, Clone, Args)]
+pub struct MetricsArgs {
+    /// How far to go back: a number and s, m, h or d
+    #[arg(long, value_name = "DURATION", default_value = "1h", value_parser = window)]
+    pub since: Duration,
+    /// Only this cluster, by its name in the settings [default: all, the function and the API]
+    #[arg(long, value_name = "NAME")]
+    pub cluster: Option<String>,
+}
+
+/// Options of `deployer status`.
+#[derive(Debug, Clone, Args)]
+pub struct StatusArgs {
+    /// Look again every half minute until Ctrl-C
+    #[arg(long, short)]
+    pub watch: bool,
+}
+
+/// A duration that `CloudWatch` keeps metrics for.
+fn window(text: &str) -> Result<Duration, String> {
+    const KEPT: Duration = Duration::from_hours(455 * 24);
+    let duration = duration(text)?;
+    let fits = (Duration::from_mins(1)..=KEPT).contains(&duration);
+    fits.then_some(duration)
+        .ok_or_else(|| format!("\"{text}\" is not between 1m and 455d, which is how long metrics are kept"))
 }
 
 /// `90s`, `10m`, `2h`, `1d`.
@@ -228,6 +274,8 @@ pub async fn run(cli: Cli, console: &mut Console) -> Result<(), Failure> {
         Command::Destroy(args) => Box::pin(commands::destroy::run(&settings, args, console)).await,
         Command::Webhook(args) => Box::pin(commands::webhook::run(&settings, &args.command, console)).await,
         Command::Logs(args) => Box::pin(commands::logs::run(&settings, args, console)).await,
+        Command::Status(args) => Box::pin(commands::status::run(&settings, args, console)).await,
+        Command::Metrics(args) => Box::pin(commands::metrics::run(&settings, args, console)).await,
     }
 }
 
@@ -258,6 +306,7 @@ mod tests {
             &["webhook", "promote"],
             &["webhook", "demote"],
             &["logs"],
+            &["metrics"],
         ] {
             let mut command = Cli::command();
             command.build();
@@ -283,7 +332,7 @@ mod tests {
         }
         let mut found = 0;
         walk(&Cli::command(), &mut found);
-        assert_eq!(found, 10, "each subcommand was looked at");
+        assert_eq!(found, 12, "each subcommand was looked at");
     }
 
     #[test]
@@ -313,6 +362,13 @@ mod tests {
             ["", "m", "10", "10w", "-1m", "1.5h", "10 m", "99999999999999999999d", "600000000000000000d", "1\u{e9}"];
         for (text, seconds) in cases.into_iter().chain(bad.map(|text| (text, None))) {
             assert_eq!(duration(text).ok(), seconds.map(Duration::from_secs), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn metrics_go_back_as_far_as_they_are_kept() {
+        for (text, good) in [("59s", false), ("1m", true), ("455d", true), ("456d", false), ("0s", false)] {
+            assert_eq!(window(text).is_ok(), good, "{text}");
         }
     }
 }

@@ -17,7 +17,7 @@ pub enum ExitCode {
     Refused = 3,
     /// Going on would have destroyed something or touched the cluster wrongly.
     Unsafe = 4,
-    /// Something differs or would change.
+    /// Something differs, would change, or needs attention; nothing was changed.
     Changed = 5,
     /// Ctrl-C.
     Interrupted = 130,

@@ -3,7 +3,9 @@
 pub mod deploy;
 pub mod destroy;
 pub mod logs;
+pub mod metrics;
 pub mod register;
 mod site;
+pub mod status;
 pub mod synth;
 pub mod webhook;

@@ -6,6 +6,7 @@
 mod check;
 mod pause;
 mod promote;
+mod since;
 
 use std::path::Path;
 
@@ -96,10 +97,7 @@ async fn endpoint(settings: &Settings) -> Result<String, Failure> {
         return Ok(endpoint.clone());
     }
     let aws = aws::connect(settings).await?;
-    let stack = StackClient::new(&aws.config, &settings.stack_name).describe().await?.ok_or_else(|| {
-        Failure::new(format!("there is no stack {} in {}", settings.stack_name, aws.region))
-            .with_hint("Run deployer deploy first, or choose --stack-name, --region and --profile.")
-    })?;
+    let stack = StackClient::new(&aws.config, &settings.stack_name).existing(&aws.region).await?;
     site::endpoint(settings, &stack).map(str::to_owned)
 }
 

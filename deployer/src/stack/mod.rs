@@ -8,6 +8,7 @@ pub mod cause;
 pub mod change_set;
 pub mod events;
 pub mod follow;
+mod history;
 pub mod status;
 #[cfg(test)]
 mod tests;
@@ -116,6 +117,17 @@ impl StackClient {
         self.look_up(&self.name)
             .await
             .map_err(|error| aws::failure(&format!("the stack {} could not be read", self.name), &error))
+    }
+
+    /// As [`StackClient::describe`], but there has to be one; `region` is for the message.
+    ///
+    /// # Errors
+    /// Also when there is no such stack.
+    pub async fn existing(&self, region: &str) -> Result<Stack, Failure> {
+        self.describe().await?.ok_or_else(|| {
+            Failure::new(format!("there is no stack {} in {region}", self.name))
+                .with_hint("Run deployer deploy first, or choose --stack-name, --region and --profile.")
+        })
     }
 
     async fn look_up(&self, name_or_id: &str) -> Result<Option<Stack>, SdkError<DescribeStacksError>> {

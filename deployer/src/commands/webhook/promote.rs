@@ -47,6 +47,7 @@ pub(super) async fn promote(settings: &Settings, console: &mut Console) -> Resul
         return report(&cluster, &existing, FailurePolicy::Fail, console);
     }
     tell_settings(settings, FailurePolicy::Fail, console);
+    super::since::tell(settings, &existing, console).await;
     console.step("Proving that the API server asks the webhook");
     prove(settings, &cluster, &existing, console).await?;
     if !console.ask("Refuse Pods from now on when the webhook cannot be reached?")? {
