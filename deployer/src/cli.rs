@@ -5,6 +5,7 @@ use std::{path::PathBuf, time::Duration};
 use clap::{Args, Parser, Subcommand};
 
 use crate::{
+    cluster::pause::LONGEST,
     commands,
     console::{Console, Output},
     error::{ExitCode, Failure},
@@ -74,9 +75,18 @@ pub enum Command {
     Destroy(DestroyArgs),
     /// Work with the webhook configuration of the cluster
     Webhook(WebhookArgs),
-    /// Print what the function logged, one JSON object a line
-    #[command(after_help = "Example:\n  deployer logs --follow | jq -c 'select(.allowed == false)'")]
+    /// Print what the function decided and logged, a line each; with --output json as it wrote it
+    #[command(after_help = "Example:\n  deployer logs --denied --since 1h\n\n\
+        With --output json each line is {\"schema\":…,\"kind\":\"log\",\"line\":…}, also those that are not for people:\n  \
+        deployer logs --follow --output json | jq -c '.line | select(.allowed == false)'")]
     Logs(LogsArgs),
+    /// Print what CloudWatch counted: verdicts, latencies, what ECR was asked
+    #[command(after_help = "Example:\n  deployer metrics --since 1d --cluster staging")]
+    Metrics(MetricsArgs),
+    /// Show on one screen whether it works: stack, webhook, decisions, alarms, exemptions
+    #[command(after_help = "Example:\n  deployer status --watch\n\n\
+        Exit code: 0 all is well, 1 something could not be told, 5 something needs attention.")]
+    Status(StatusArgs),
 }
 
 /// Options of `deployer synth`.
@@ -188,6 +198,25 @@ pub enum WebhookCommand {
     #[command(after_help = "Example:\n  deployer webhook render --out webhook.yaml\n\n\
         The caller's secret is read from the webhook in the cluster, or from DEPLOYER_CALLER_SECRET.")]
     Render(RenderArgs),
+    /// Compare the webhook configuration in the cluster, and a committed file, with what they should be
+    #[command(after_help = "Example:\n  deployer webhook check webhook.yaml\n\n\
+        Exit code 5 when something differs. The caller's secret is that of the file, else of the cluster, unless\n\
+        DEPLOYER_CALLER_SECRET gives it.")]
+    Check(CheckArgs),
+    /// Admit new Pods unjudged for a while, in an emergency; it ends by itself
+    #[command(after_help = "Example:\n  deployer webhook pause --for 30m --reason \"ECR is down, INC-1234\"\n\n\
+        The API server itself ends the pause, at its second. Changes to Pods that exist stay judged.\n\
+        Only the cluster is asked: it works when AWS does not.")]
+    Pause(PauseArgs),
+    /// End a pause early
+    #[command(after_help = "Example:\n  deployer webhook resume")]
+    Resume(ResumeArgs),
+    /// Refuse Pods when the webhook cannot be reached (failurePolicy Fail), after a fresh proof
+    #[command(after_help = "Example:\n  deployer webhook promote --context staging")]
+    Promote,
+    /// Admit Pods when the webhook cannot be reached (failurePolicy Ignore), at once
+    #[command(after_help = "Example:\n  deployer webhook demote --context staging")]
+    Demote,
 }
 
 /// Options of `deployer webhook render`.
@@ -196,6 +225,53 @@ pub struct RenderArgs {
     /// Write to this file instead of stdout
     #[arg(long, value_name = "FILE")]
     pub out: Option<PathBuf>,
+}
+
+/// Options of `deployer webhook check`.
+#[derive(Debug, Clone, Default, Args)]
+pub struct CheckArgs {
+    /// A committed manifest: compared with what it should be, and the cluster with it
+    #[arg(value_name = "FILE")]
+    pub file: Option<PathBuf>,
+    /// Do not look at the cluster: the file is compared with the settings and the stack alone
+    #[arg(long, requires = "file")]
+    pub no_cluster: bool,
+}
+
+/// Options of `deployer webhook pause`.
+#[derive(Debug, Clone, Args)]
+pub struct PauseArgs {
+    /// How long: a number and s, m or h; up to 24h
+    #[arg(long = "for", value_name = "DURATION", value_parser = pause_span)]
+    pub span: Duration,
+    /// Why, for whoever finds it; kept in the cluster
+    #[arg(long, value_name = "TEXT", value_parser = reason)]
+    pub reason: String,
+    /// Also where Argo CD or Flux keeps the object, and may undo it
+    #[arg(long)]
+    pub force: bool,
+}
+
+/// Options of `deployer webhook resume`.
+#[derive(Debug, Clone, Default, Args)]
+pub struct ResumeArgs {
+    /// Also where Argo CD or Flux keeps the object, and may undo it
+    #[arg(long)]
+    pub force: bool,
+}
+
+/// As long as a pause may be.
+fn pause_span(text: &str) -> Result<Duration, String> {
+    let span = duration(text)?;
+    let fits = span > Duration::ZERO && span <= LONGEST;
+    fits.then_some(span).ok_or_else(|| format!("\"{text}\" is not between 1s and {}h", LONGEST.as_secs() / 3600))
+}
+
+/// One line that somebody can read.
+fn reason(text: &str) -> Result<String, String> {
+    let text = text.trim();
+    let fits = (1..=256).contains(&text.chars().count()) && !text.chars().any(char::is_control);
+    fits.then(|| text.to_owned()).ok_or_else(|| "give one line of 1 to 256 characters".to_owned())
 }
 
 /// Options of `deployer logs`.
@@ -207,6 +283,43 @@ pub struct LogsArgs {
     /// How far to go back: a number and s, m, h or d
     #[arg(long, value_name = "DURATION", default_value = "10m", value_parser = duration)]
     pub since: Duration,
+    /// Only Pods that were refused
+    #[arg(long)]
+    pub denied: bool,
+    /// Only decisions about this namespace
+    #[arg(long, value_name = "NAME")]
+    pub namespace: Option<String>,
+    /// Only decisions for this cluster, by its name in the settings
+    #[arg(long, value_name = "NAME")]
+    pub cluster: Option<String>,
+}
+
+/// Options of `deployer metrics`.
+#[derive(Debug, Clone, Args)]
+pub struct MetricsArgs {
+    /// How far to go back: a number and s, m, h or d
+    #[arg(long, value_name = "DURATION", default_value = "1h", value_parser = window)]
+    pub since: Duration,
+    /// Only this cluster, by its name in the settings [default: all, the function and the API]
+    #[arg(long, value_name = "NAME")]
+    pub cluster: Option<String>,
+}
+
+/// Options of `deployer status`.
+#[derive(Debug, Clone, Args)]
+pub struct StatusArgs {
+    /// Look again every half minute until Ctrl-C
+    #[arg(long, short)]
+    pub watch: bool,
+}
+
+/// A duration that `CloudWatch` keeps metrics for.
+fn window(text: &str) -> Result<Duration, String> {
+    const KEPT: Duration = Duration::from_hours(455 * 24);
+    let duration = duration(text)?;
+    let fits = (Duration::from_mins(1)..=KEPT).contains(&duration);
+    fits.then_some(duration)
+        .ok_or_else(|| format!("\"{text}\" is not between 1m and 455d, which is how long metrics are kept"))
 }
 
 /// `90s`, `10m`, `2h`, `1d`.
@@ -241,6 +354,8 @@ pub async fn run(cli: Cli, console: &mut Console) -> Result<ExitCode, Failure> {
         Command::Destroy(args) => Box::pin(commands::destroy::run(&settings, args, console)).await,
         Command::Webhook(args) => Box::pin(commands::webhook::run(&settings, &args.command, console)).await,
         Command::Logs(args) => Box::pin(commands::logs::run(&settings, args, console)).await,
+        Command::Status(args) => Box::pin(commands::status::run(&settings, args, console)).await,
+        Command::Metrics(args) => Box::pin(commands::metrics::run(&settings, args, console)).await,
     };
     done.map(|()| ExitCode::Ok)
 }
@@ -269,7 +384,13 @@ mod tests {
             &["destroy"],
             &["webhook"],
             &["webhook", "render"],
+            &["webhook", "check"],
+            &["webhook", "pause"],
+            &["webhook", "resume"],
+            &["webhook", "promote"],
+            &["webhook", "demote"],
             &["logs"],
+            &["metrics"],
         ] {
             let mut command = Cli::command();
             command.build();
@@ -295,7 +416,7 @@ mod tests {
         }
         let mut found = 0;
         walk(&Cli::command(), &mut found);
-        assert_eq!(found, 8, "each subcommand was looked at");
+        assert_eq!(found, 15, "each subcommand was looked at");
     }
 
     #[test]
@@ -307,12 +428,31 @@ mod tests {
     }
 
     #[test]
+    fn a_pause_has_an_end_and_a_reason() {
+        for (text, good) in [("1s", true), ("24h", true), ("1d", true), ("0s", false), ("25h", false), ("1w", false)] {
+            assert_eq!(pause_span(text).is_ok(), good, "{text}");
+        }
+        let long = "x".repeat(257);
+        for (text, good) in [("ECR is down", true), ("", false), ("  ", false), ("a\nb", false), (long.as_str(), false)]
+        {
+            assert_eq!(reason(text).is_ok(), good, "{text:?}");
+        }
+    }
+
+    #[test]
     fn a_duration_is_a_number_and_a_unit() {
         let cases = [("90s", Some(90)), ("10m", Some(600)), ("2h", Some(7200)), ("1d", Some(86_400)), ("0s", Some(0))];
         let bad =
             ["", "m", "10", "10w", "-1m", "1.5h", "10 m", "99999999999999999999d", "600000000000000000d", "1\u{e9}"];
         for (text, seconds) in cases.into_iter().chain(bad.map(|text| (text, None))) {
             assert_eq!(duration(text).ok(), seconds.map(Duration::from_secs), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn metrics_go_back_as_far_as_they_are_kept() {
+        for (text, good) in [("59s", false), ("1m", true), ("455d", true), ("456d", false), ("0s", false)] {
+            assert_eq!(window(text).is_ok(), good, "{text}");
         }
     }
 }

@@ -53,6 +53,8 @@ pub struct Console {
     assume_yes: bool,
     colour: bool,
     output: Output,
+    /// Whether stdout is a screen that may be drawn on again.
+    screen: bool,
 }
 
 impl Console {
@@ -62,7 +64,8 @@ impl Console {
         let answers: Option<Box<dyn BufRead + Send>> =
             if io::stdin().is_terminal() { Some(Box::new(io::BufReader::new(io::stdin()))) } else { None };
         let colour = io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
-        Self { out: Box::new(io::stdout()), err: Box::new(io::stderr()), answers, assume_yes, colour, output }
+        let screen = io::stdout().is_terminal() && output == Output::Text;
+        Self { out: Box::new(io::stdout()), err: Box::new(io::stderr()), answers, assume_yes, colour, output, screen }
     }
 
     /// Injected streams, for tests. `answers` is `None` where stdin is no terminal; no colour.
@@ -73,7 +76,7 @@ impl Console {
         answers: Option<Box<dyn BufRead + Send>>,
         assume_yes: bool,
     ) -> Self {
-        Self { out, err, answers, assume_yes, colour: false, output: Output::Text }
+        Self { out, err, answers, assume_yes, colour: false, output: Output::Text, screen: false }
     }
 
     /// The same, answering as `output` says.
@@ -109,6 +112,23 @@ impl Console {
     pub fn report<R: Report>(&mut self, report: &R) -> Result<(), Failure> {
         match self.output {
             Output::Text => self.data(&format!("{report}\n")),
+            Output::Json => self.json(R::KIND, report),
+        }
+    }
+
+    /// The same again and again: on a terminal in the place of the one before, elsewhere one after the other, with an
+    /// empty line between for people.
+    ///
+    /// # Errors
+    /// When stdout cannot be written.
+    pub fn redraw<R: Report>(&mut self, report: &R) -> Result<(), Failure> {
+        match self.output {
+            // To the corner, and everything from there on is cleared: clearing first would flicker.
+            Output::Text if self.screen => {
+                let text = report.to_string().replace('\n', "\u{1b}[K\n");
+                self.data(&format!("\u{1b}[H{text}\u{1b}[K\n\u{1b}[J"))
+            }
+            Output::Text => self.data(&format!("{report}\n\n")),
             Output::Json => self.json(R::KIND, report),
         }
     }
@@ -404,6 +424,35 @@ mod tests {
         assert_eq!(kinds, ["step", "message", "warning", "resource", "answer", "document", "error"]);
         assert_eq!((&lines[3]["id"], &lines[4]["pods"], &lines[6]["exit_code"]), (&"Api".into(), &2.into(), &4.into()));
         assert_eq!(err.text(), "error: it broke\n\nhint: Mend it.\n");
+    }
+
+    #[test]
+    fn what_is_drawn_again_takes_its_own_place_on_a_screen_and_is_plain_elsewhere() {
+        struct Lines;
+        impl Display for Lines {
+            fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                out.write_str("one\ntwo")
+            }
+        }
+        impl Serialize for Lines {
+            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                json!({ "lines": 2 }).serialize(serializer)
+            }
+        }
+        impl Report for Lines {
+            const KIND: &'static str = "lines";
+        }
+        let (mut plain, out, _) = console(None, false);
+        plain.redraw(&Lines).unwrap();
+        plain.redraw(&Lines).unwrap();
+        assert_eq!(out.text(), "one\ntwo\n\none\ntwo\n\n");
+        let (mut screen, out, _) = console(None, false);
+        screen.screen = true;
+        screen.redraw(&Lines).unwrap();
+        assert_eq!(out.text(), "\u{1b}[Hone\u{1b}[K\ntwo\u{1b}[K\n\u{1b}[J");
+        let (json, out, _) = console(None, false);
+        json.with_output(Output::Json).redraw(&Lines).unwrap();
+        assert_eq!(out.text(), "{\"schema\":\"deployer/1\",\"kind\":\"lines\",\"lines\":2}\n");
     }
 
     #[test]

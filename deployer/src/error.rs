@@ -17,8 +17,8 @@ pub enum ExitCode {
     Refused = 3,
     /// Going on would have destroyed something or touched the cluster wrongly.
     Unsafe = 4,
-    /// `plan --exit-code` found changes; nothing went wrong.
-    Changes = 5,
+    /// Something differs, would change, or needs attention; nothing was changed.
+    Changed = 5,
     /// Ctrl-C.
     Interrupted = 130,
 }

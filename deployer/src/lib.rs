@@ -6,6 +6,7 @@
 pub mod artifact;
 pub mod aws;
 pub mod cli;
+pub mod cloudwatch;
 pub mod cluster;
 pub mod commands;
 pub mod console;
@@ -13,6 +14,8 @@ pub mod error;
 #[cfg(test)]
 mod golden;
 pub mod interrupt;
+pub mod logs;
+pub mod patience;
 pub mod plan;
 pub mod probe;
 pub mod settings;

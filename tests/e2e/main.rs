@@ -12,3 +12,4 @@ mod report;
 mod reviews;
 mod updates;
 mod watched;
+mod webhook;

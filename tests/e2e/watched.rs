@@ -13,6 +13,25 @@ const OF_AWS: &[(&str, &str, &[&str])] = &[
     ("AWS/ApiGateway", "ApiId", &["4xx", "5xx", "Count", "IntegrationLatency", "Latency"]),
 ];
 
+/// What `deployer metrics` reads is what the function writes: no more, and nothing left out.
+#[test]
+fn the_deployer_reads_every_metric_of_the_function_and_of_aws_only_those_that_exist() {
+    use deployer::cloudwatch::readings::{Kind, OF_API, OF_CLUSTER, OF_FUNCTION, OF_STRANGERS, STRANGERS};
+    let mut read: Vec<&str> = OF_CLUSTER.iter().chain(OF_STRANGERS).map(|known| known.name).collect();
+    let mut written: Vec<&str> = lambda::metrics::METRICS.iter().map(|metric| metric.name).collect();
+    read.sort_unstable();
+    written.sort_unstable();
+    assert_eq!(read, written);
+    assert_eq!(STRANGERS, lambda::metrics::UNKNOWN_CLUSTER);
+    for known in [OF_CLUSTER, OF_STRANGERS, OF_FUNCTION, OF_API].concat() {
+        exists("deployer metrics", known.namespace, known.name, known.dimension);
+    }
+    for metric in lambda::metrics::METRICS {
+        let kind = OF_CLUSTER.iter().chain(OF_STRANGERS).find(|known| known.name == metric.name).unwrap().kind;
+        assert_eq!(kind == Kind::Time, metric.unit == "Milliseconds", "{}", metric.name);
+    }
+}
+
 /// The resources of one type in the stack, with their properties.
 fn resources(kind: &str) -> Vec<(String, Value)> {
     let location = ArtifactLocation { bucket: "bucket".to_owned(), key: "key.zip".to_owned() };

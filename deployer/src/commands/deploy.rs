@@ -9,10 +9,11 @@ use super::{
 use crate::{
     artifact,
     cli::DeployArgs,
-    cluster::proof::{self, Proof},
+    cluster::proof::Proof,
     console::Console,
     error::Failure,
     interrupt::{Interrupt, interrupted},
+    patience::Patience,
     plan::saved::SavedPlan,
     probe,
     settings::Settings,
@@ -182,7 +183,7 @@ impl Site {
             refuses: settings.refuses(probe::PROBED.0, probe::PROBED.1),
             ignored_namespaces: &settings.ignored_namespaces,
         };
-        probe::run(&target, probe::Patience::default(), console, interrupt).await
+        probe::run(&target, Patience::ENDPOINT, console, interrupt).await
     }
 
     async fn register(
@@ -199,7 +200,7 @@ impl Site {
             caller: &self.caller,
             endpoint,
             ca_bundle: self.ca_bundle.as_deref(),
-            patience: proof::Patience::default(),
+            patience: Patience::API_SERVER,
         };
         registration.run(console, interrupt).await
     }

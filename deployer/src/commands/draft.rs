@@ -5,21 +5,29 @@ use std::{collections::BTreeMap, path::Path};
 
 use serde_json::Value;
 
-use super::site::{self, Account};
+use super::{
+    register,
+    site::{self, Account},
+};
 use crate::{
     artifact::{self, Artifact},
     cli::FunctionArgs,
-    cluster::{Cluster, caller::Caller, webhook::Existing},
+    cluster::{
+        Cluster,
+        caller::Caller,
+        drift::{self, Difference},
+        webhook::Existing,
+    },
     console::Console,
     error::{ExitCode, Failure},
     interrupt::{Interrupt, interrupted},
     plan::{
         Layer, Plan, Texts, WebhookLayer,
         saved::{self, World},
-        template, webhook,
+        template,
     },
     settings::{Settings, Word},
-    stack::{Stack, apply::Prepared, change_set::Wanted, recover::Consent},
+    stack::{Stack, apply::Prepared, change::PropertyChange, change_set::Wanted, recover::Consent},
     synth::{self, ArtifactLocation, WebhookManifest},
     upload::Bucket,
 };
@@ -262,10 +270,11 @@ impl Site {
         let endpoint = endpoint.or(settings.cluster.endpoint.as_deref());
         // It stands where the new API's will, and is covered on the screen like any URL.
         let url = self.caller.url(endpoint.unwrap_or(UNKNOWN_ENDPOINT));
-        let failure_policy = settings.cluster.failure_policy;
+        let failure_policy = register::policy_of(settings, self.existing.as_ref());
         let manifest = WebhookManifest { url: &url, ca_bundle: self.ca_bundle.as_deref(), failure_policy };
         let manifest = parse(&synth::webhook_manifest(settings, &manifest)?)?;
-        let fields = webhook::diff(self.existing.as_ref().map(Existing::object), &manifest);
+        let found = self.existing.as_ref().map(|existing| drift::differences(&manifest, existing.object()));
+        let fields: Vec<PropertyChange> = found.into_iter().flatten().map(change_of_field).collect();
         let changes = self.existing.is_none() || !fields.is_empty();
         let intention = match (&self.existing, changes) {
             (None, _) => "create it",
@@ -277,7 +286,7 @@ impl Site {
             context: self.cluster.context().to_owned(),
             server: self.cluster.server().to_owned(),
             intention: intention.to_owned(),
-            failure_policy: failure_policy.word().to_owned(),
+            failure_policy: register::policy_in_words(settings, self.existing.as_ref()),
             changes,
             fields,
         })
@@ -300,6 +309,10 @@ impl Site {
             caller: format!("{} ({})", self.caller.name, if known { "known" } else { "gets a new secret" }),
         }
     }
+}
+
+fn change_of_field(Difference { field, wanted, found }: Difference) -> PropertyChange {
+    PropertyChange { path: field, before: found, after: wanted, ..PropertyChange::default() }
 }
 
 /// A host that cannot exist.

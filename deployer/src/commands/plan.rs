@@ -38,5 +38,5 @@ pub async fn run(settings: &Settings, args: &PlanArgs, console: &mut Console) ->
         console.say(&format!("saved: {} and {}", path.display(), zip.display()));
         console.say(&format!("carry it out: deployer deploy --plan {}", path.display()));
     }
-    Ok(if args.exit_code && drafted.plan.changes { ExitCode::Changes } else { ExitCode::Ok })
+    Ok(if args.exit_code && drafted.plan.changes { ExitCode::Changed } else { ExitCode::Ok })
 }

@@ -5,7 +5,6 @@ mod meaning;
 pub mod saved;
 mod screen;
 pub mod template;
-pub mod webhook;
 
 use std::collections::BTreeMap;
 

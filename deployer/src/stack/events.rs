@@ -82,6 +82,12 @@ impl Event {
             physical_id: None,
         }
     }
+
+    #[cfg(test)]
+    pub(crate) fn of_stack(mut self, id: Option<&str>) -> Self {
+        self.physical_id = id.map(str::to_owned);
+        self
+    }
 }
 
 /// Reads a stack's events from a marker on, each of them once.

@@ -11,6 +11,7 @@ pub mod change_set;
 pub mod events;
 pub mod follow;
 pub mod guard;
+mod history;
 pub mod recover;
 mod settle;
 pub mod status;
@@ -150,6 +151,17 @@ impl StackClient {
                 Err(aws::failure(&format!("the template of the stack {} could not be read", self.name), &error))
             }
         }
+    }
+
+    /// As [`StackClient::describe`], but there has to be one; `region` is for the message.
+    ///
+    /// # Errors
+    /// Also when there is no such stack.
+    pub async fn existing(&self, region: &str) -> Result<Stack, Failure> {
+        self.describe().await?.ok_or_else(|| {
+            Failure::new(format!("there is no stack {} in {region}", self.name))
+                .with_hint("Run deployer deploy first, or choose --stack-name, --region and --profile.")
+        })
     }
 
     async fn look_up(&self, name_or_id: &str) -> Result<Option<Stack>, SdkError<DescribeStacksError>> {

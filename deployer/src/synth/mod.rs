@@ -36,6 +36,8 @@ pub const OUTPUT_API_ENDPOINT: &str = "ApiEndpoint";
 pub const OUTPUT_API_ID: &str = "ApiId";
 /// Output that holds the function's name.
 pub const OUTPUT_FUNCTION_NAME: &str = "FunctionName";
+/// Output that holds the key of the function's zip, which names the version that is deployed.
+pub const OUTPUT_FUNCTION_CODE: &str = "FunctionCode";
 /// Output that holds the name of the function's log group.
 pub const OUTPUT_FUNCTION_LOG_GROUP: &str = "FunctionLogGroup";
 /// Output that holds the name of the API's log group.

@@ -122,6 +122,7 @@ fn the_outputs_are_the_ones_the_deployer_reads() {
         OUTPUT_API_ENDPOINT,
         OUTPUT_API_ID,
         OUTPUT_API_LOG_GROUP,
+        OUTPUT_FUNCTION_CODE,
         OUTPUT_FUNCTION_LOG_GROUP,
         OUTPUT_FUNCTION_NAME,
         OUTPUT_METRIC_NAMESPACE,

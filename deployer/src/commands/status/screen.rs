@@ -1,0 +1,76 @@
+//! How the status looks to people: one part below the other, its name to the left, what needs attention at the end.
+
+use std::fmt;
+
+use super::{Part, Status};
+use crate::cloudwatch::alarms::{Alarm, State};
+
+/// Width of the names to the left.
+const MARGIN: usize = 11;
+/// So many exemptions are listed.
+const MOST_EXEMPTIONS: usize = 10;
+
+impl fmt::Display for Status {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let region = self.region.as_deref().unwrap_or("no region");
+        write!(out, "{} in {region}, {}", self.stack_name, self.at)?;
+        part(out, "stack", &words(&self.stack))?;
+        part(out, "webhook", &words(&self.webhook))?;
+        part(out, "decisions", &words(&self.decisions))?;
+        let alarms = match &self.alarms {
+            Part::Known(alarms) => alarm_words(alarms),
+            Part::Unknown { unknown } => not_known(unknown),
+        };
+        part(out, "alarms", &alarms)?;
+        part(out, "exemptions", &self.exemption_words())?;
+        part(out, "attention", &list_or(&self.attention, "nothing needs it"))?;
+        if !self.unknown.is_empty() {
+            part(out, "not known", &self.unknown.join("\n"))?;
+        }
+        Ok(())
+    }
+}
+
+impl Status {
+    fn exemption_words(&self) -> String {
+        let mut lines: Vec<String> = self.exemptions.iter().take(MOST_EXEMPTIONS).map(ToString::to_string).collect();
+        let more = self.exemptions.len().saturating_sub(MOST_EXEMPTIONS);
+        if more > 0 {
+            lines.push(format!("and {more} more, which end later"));
+        }
+        list_or(&lines, "none in the settings")
+    }
+}
+
+fn words<T: fmt::Display>(part: &Part<T>) -> String {
+    match part {
+        Part::Known(known) => known.to_string(),
+        Part::Unknown { unknown } => not_known(unknown),
+    }
+}
+
+fn not_known(why: &str) -> String {
+    format!("could not be told: {why}")
+}
+
+fn alarm_words(alarms: &[Alarm]) -> String {
+    let loud: Vec<String> = alarms.iter().filter(|alarm| alarm.state != State::Ok).map(ToString::to_string).collect();
+    match (alarms, loud.as_slice()) {
+        ([], _) => "the stack has none".to_owned(),
+        (all, []) => format!("all {} are OK", all.len()),
+        (all, loud) => format!("{}\nthe other {} are OK", loud.join("\n"), all.len() - loud.len()),
+    }
+}
+
+fn list_or(list: &[String], nothing: &str) -> String {
+    if list.is_empty() { nothing.to_owned() } else { list.join("\n") }
+}
+
+fn part(out: &mut fmt::Formatter<'_>, name: &str, text: &str) -> fmt::Result {
+    for (at, line) in text.lines().enumerate() {
+        let name = if at == 0 { name } else { "" };
+        let gap = if at == 0 { "\n" } else { "" };
+        write!(out, "{gap}\n{}", format!("{name:<MARGIN$} {line}").trim_end())?;
+    }
+    Ok(())
+}

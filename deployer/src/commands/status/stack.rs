@@ -1,0 +1,90 @@
+//! The part about the stack: where it stands, what runs in it, and why its last operation failed.
+
+use std::{collections::BTreeMap, fmt};
+
+use serde::Serialize;
+
+use crate::{
+    error::Failure,
+    stack::{Stack, StackClient},
+    synth,
+};
+
+/// The stack.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(super) struct StackPart {
+    /// `CREATE_COMPLETE` and the like; `None`: there is no stack.
+    pub(super) status: Option<String>,
+    /// Why, in `CloudFormation`'s words.
+    pub(super) reason: Option<String>,
+    /// The root cause of the last operation's failure.
+    pub(super) cause: Option<String>,
+    /// What helps against it.
+    pub(super) hint: Option<&'static str>,
+    /// The hash of the code and the policy that run; `None` of a stack that an older deployer made.
+    pub(super) version: Option<String>,
+    /// All outputs.
+    pub(super) outputs: BTreeMap<String, String>,
+}
+
+impl StackPart {
+    pub(super) fn absent() -> Self {
+        Self { status: None, reason: None, cause: None, hint: None, version: None, outputs: BTreeMap::new() }
+    }
+
+    pub(super) async fn look(client: &StackClient, stack: &Stack) -> Result<Self, Failure> {
+        let status = stack.status.as_str();
+        // Only of a stack that says so: reading all events of a healthy one is for nothing.
+        let cause = if is_good(status) { None } else { client.last_failure(&stack.id).await? };
+        Ok(Self {
+            status: Some(status.to_owned()),
+            reason: stack.reason.clone(),
+            hint: cause.as_ref().and_then(crate::stack::cause::Cause::hint),
+            cause: cause.map(|cause| cause.sentence()),
+            version: stack.outputs.get(synth::OUTPUT_FUNCTION_CODE).and_then(|key| version(key)),
+            outputs: stack.outputs.clone(),
+        })
+    }
+
+    /// An operation that runs is none, nor is a creation of which only the change set is there.
+    pub(super) fn concerns(&self) -> Vec<String> {
+        match self.status.as_deref() {
+            None => vec!["there is no stack".to_owned()],
+            Some(status) if is_good(status) || status.ends_with("_IN_PROGRESS") => Vec::new(),
+            Some(status) => {
+                let why = self.cause.as_ref().or(self.reason.as_ref()).map(|why| format!(": {why}"));
+                vec![format!("the stack is in {status}{}", why.unwrap_or_default())]
+            }
+        }
+    }
+}
+
+fn is_good(status: &str) -> bool {
+    matches!(status, "CREATE_COMPLETE" | "UPDATE_COMPLETE" | "IMPORT_COMPLETE" | "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS")
+}
+
+/// The hash in the key of the zip, as far as people compare it.
+fn version(key: &str) -> Option<String> {
+    let name = key.rsplit('/').next()?.strip_suffix(".zip")?;
+    name.get(..12).map(str::to_owned)
+}
+
+impl fmt::Display for StackPart {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(self.status.as_deref().unwrap_or("there is none: run deployer deploy"))?;
+        if let Some(version) = &self.version {
+            write!(out, ", version {version}")?;
+        }
+        for (word, line) in
+            [("because", &self.cause.as_ref().or(self.reason.as_ref())), ("do", &self.hint.map(str::to_owned).as_ref())]
+        {
+            if let Some(line) = line {
+                write!(out, "\n{word}: {line}")?;
+            }
+        }
+        for (name, value) in &self.outputs {
+            write!(out, "\n{name:<17} {value}")?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,289 @@
+//! A line of the function's log, for people and for programs, and whether it is one that was asked for.
+//!
+//! What users wrote (names, images) is shown without control characters: a log must not move anybody's cursor.
+
+use std::fmt::Write as _;
+
+use aws_smithy_types::date_time::{DateTime, Format};
+use serde::Serialize;
+use serde_json::Value;
+
+use super::Event;
+
+/// How many images or findings are spelt out.
+const SHOWN: usize = 4;
+
+/// Which decisions are wanted; everything is, where nothing is said.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Wanted {
+    /// Only denials.
+    pub denied: bool,
+    /// Only of this namespace.
+    pub namespace: Option<String>,
+    /// Only of this cluster.
+    pub cluster: Option<String>,
+}
+
+/// A line, read.
+#[derive(Debug, Serialize)]
+pub struct Line {
+    /// Its time, milliseconds since 1970.
+    #[serde(skip)]
+    at: i64,
+    /// The JSON object that the function or Lambda wrote, or their text.
+    line: Value,
+}
+
+impl Line {
+    /// Reads an event.
+    #[must_use]
+    pub fn read(event: &Event) -> Self {
+        let read = serde_json::from_str(&event.text).ok().filter(Value::is_object);
+        Self { at: event.at, line: read.unwrap_or_else(|| Value::String(event.text.clone())) }
+    }
+
+    /// Whether it is one of those. Of lines that are no decision only "all" is said.
+    #[must_use]
+    pub fn is(&self, wanted: &Wanted) -> bool {
+        let Wanted { denied, namespace, cluster } = wanted;
+        if !denied && namespace.is_none() && cluster.is_none() {
+            return true;
+        }
+        let has = |key: &str, value: &Option<String>| value.as_deref().is_none_or(|value| self.line[key] == value);
+        self.is_decision()
+            && !(*denied && self.line["allowed"] == true)
+            && has("namespace", namespace)
+            && has("cluster", cluster)
+    }
+
+    fn is_decision(&self) -> bool {
+        self.line["allowed"].is_boolean()
+    }
+
+    /// For people: one line, or nothing where the line is not for them (metrics, the platform's notes).
+    #[must_use]
+    pub fn text(&self) -> Option<String> {
+        let said = if self.is_decision() { self.decision() } else { self.other()? };
+        let at = DateTime::from_millis(self.at).fmt(Format::DateTime).unwrap_or_default();
+        let at = at.get(..19).unwrap_or(&at).replace('T', " ");
+        Some(format!("{at}  {}", printable(&said)))
+    }
+
+    /// `DENIED     staging  shop/web  …/app:v1 [tag-immutability: mutable]  request 7f…`.
+    fn decision(&self) -> String {
+        let text = |key: &str| self.line[key].as_str().unwrap_or_default();
+        let name = if text("name").is_empty() { "(no name yet)" } else { text("name") };
+        let mut said = format!("{:<9}  {}  {}/{name}", self.verdict(), text("cluster"), text("namespace"));
+        let findings = self.findings();
+        for part in [self.images(&findings), findings, text("denial").to_owned(), self.exemptions(), self.unavailable()]
+        {
+            if !part.is_empty() {
+                // Writing to a string cannot fail.
+                let _ = write!(said, "  {part}");
+            }
+        }
+        let _ = write!(said, "  request {}", text("requestUid"));
+        said
+    }
+
+    fn verdict(&self) -> &'static str {
+        let is = |key: &str| self.line[key] == true;
+        match (is("allowed"), is("undecided")) {
+            _ if self.line["earlyWarningOf"].is_string() => "early",
+            (_, true) => "UNCHECKED",
+            (false, false) => "DENIED",
+            (true, false) if self.line["skipped"].is_string() => "skipped",
+            (true, false) if !self.list("findings").is_empty() => "warned",
+            (true, false) => "admitted",
+        }
+    }
+
+    /// Each image is named once: with its findings, where it has some.
+    fn images(&self, findings: &str) -> String {
+        if findings.is_empty() {
+            listed(self.list("images").iter().map(|image| text_of(image, "image")))
+        } else {
+            String::new()
+        }
+    }
+
+    fn findings(&self) -> String {
+        listed(self.list("findings").iter().map(|finding| {
+            let mode =
+                if finding["mode"] == "enforce" { String::new() } else { format!("{}: ", text_of(finding, "mode")) };
+            format!("{} [{mode}{}: {}]", text_of(finding, "image"), text_of(finding, "rule"), text_of(finding, "code"))
+        }))
+    }
+
+    fn exemptions(&self) -> String {
+        listed(self.list("exemptions").iter().map(|one| {
+            format!("{} let in by {} ({} days left)", text_of(one, "image"), text_of(one, "id"), one["daysLeft"])
+        }))
+    }
+
+    /// AWS's own code and request id: whom to ask.
+    fn unavailable(&self) -> String {
+        listed(self.list("unavailable").iter().map(|one| {
+            let of_aws = [("awsCode", "code"), ("awsRequestId", "AWS request id")];
+            let said = of_aws.into_iter().filter(|(key, _)| one[key].is_string());
+            let said: Vec<String> = said.map(|(key, word)| format!("{word} {}", text_of(one, key))).collect();
+            let said = if said.is_empty() { text_of(one, "code") } else { said.join(", ") };
+            format!("{}: {said}", text_of(one, "repository"))
+        }))
+    }
+
+    fn list(&self, key: &str) -> &[Value] {
+        self.line[key].as_array().map_or(&[], Vec::as_slice)
+    }
+
+    /// What else is worth a person's while: whatever somebody wrote as a message, and calls that did not end well.
+    fn other(&self) -> Option<String> {
+        let Some(object) = self.line.as_object() else {
+            let text = self.line.as_str().unwrap_or_default();
+            let platform = ["START RequestId", "END RequestId", "REPORT RequestId", "INIT_START"];
+            return (!platform.iter().any(|word| text.starts_with(word))).then(|| text.to_owned());
+        };
+        if object.contains_key("_aws") {
+            return None;
+        }
+        if let Some(kind) = object.get("type").and_then(Value::as_str).filter(|kind| kind.starts_with("platform.")) {
+            let status = object.get("record").and_then(|record| record["status"].as_str()).unwrap_or("success");
+            return (status != "success").then(|| format!("{kind}: {status}  {}", object["record"]));
+        }
+        let text = |key: &str| object.get(key).and_then(Value::as_str).unwrap_or_default();
+        let rest: Vec<String> = object
+            .iter()
+            .filter(|(key, _)| !["level", "timestamp", "message"].contains(&key.as_str()))
+            .map(|(key, value)| format!("{key}={value}"))
+            .collect();
+        Some(format!("{:<9}  {}  {}", text("level"), text("message"), rest.join(" ")).trim_end().to_owned())
+    }
+}
+
+fn text_of(value: &Value, key: &str) -> String {
+    value[key].as_str().unwrap_or_default().to_owned()
+}
+
+fn listed(items: impl ExactSizeIterator<Item = String>) -> String {
+    let more = items.len().saturating_sub(SHOWN);
+    let shown = items.take(SHOWN).collect::<Vec<_>>().join(", ");
+    if more > 0 { format!("{shown} and {more} more") } else { shown }
+}
+
+/// Images are ASCII; whatever is not could hide or reorder what is read. The dots say that the function cut a text.
+fn printable(text: &str) -> String {
+    let plain = |c: char| c == '…' || (' '..='~').contains(&c);
+    text.chars().map(|c| if plain(c) { c.to_string() } else { c.escape_default().to_string() }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn line(value: &Value) -> Line {
+        Line::read(&Event { at: 1_795_548_303_500, text: value.to_string() })
+    }
+
+    fn denied() -> Value {
+        json!({
+            "level": "WARN", "message": "denied", "cluster": "blue", "namespace": "shop", "name": "web-",
+            "allowed": false, "undecided": false, "requestUid": "u-1",
+            "images": [{ "path": "p", "image": "r/app:v1" }],
+            "findings": [{ "mode": "enforce", "rule": "registry", "code": "docker-hub", "path": "p", "image": "r/app:v1" }],
+        })
+    }
+
+    #[test]
+    fn each_kind_of_line_is_said_in_one_line_or_not_at_all() {
+        let with = |changes: Value| {
+            let mut line = denied();
+            line.as_object_mut().unwrap().extend(changes.as_object().unwrap().clone());
+            line
+        };
+        let exempted = json!([{ "id": "EX-1", "daysLeft": 3, "rule": "registry", "image": "r/app:v1" }]);
+        let unavailable = json!([{ "repository": "r/app of 1", "code": "access-denied", "awsCode": "AccessDenied", "awsRequestId": "q-1" }]);
+        let cases = [
+            ("a denial", denied(), Some("DENIED     blue  shop/web-  r/app:v1 [registry: docker-hub]  request u-1")),
+            (
+                "not checked",
+                with(json!({ "undecided": true, "unavailable": unavailable })),
+                Some(
+                    "UNCHECKED  blue  shop/web-  r/app:v1 [registry: docker-hub]  r/app of 1: code AccessDenied, AWS request id q-1  request u-1",
+                ),
+            ),
+            (
+                "a denial without findings",
+                with(json!({ "findings": [], "images": [], "denial": "too long", "name": "" })),
+                Some("DENIED     blue  shop/(no name yet)  too long  request u-1"),
+            ),
+            (
+                "admitted",
+                with(json!({ "allowed": true, "findings": [] })),
+                Some("admitted   blue  shop/web-  r/app:v1  request u-1"),
+            ),
+            (
+                "by an exemption",
+                with(json!({ "allowed": true, "findings": [], "exemptions": exempted })),
+                Some("admitted   blue  shop/web-  r/app:v1  r/app:v1 let in by EX-1 (3 days left)  request u-1"),
+            ),
+            (
+                "another message",
+                json!({ "level": "WARN", "timestamp": "t", "message": "caller not known" }),
+                Some("WARN       caller not known"),
+            ),
+            ("metrics", json!({ "_aws": {}, "Pass": 1, "namespace": "shop" }), None),
+            ("a good call", json!({ "type": "platform.report", "record": { "status": "success" } }), None),
+            (
+                "a bad call",
+                json!({ "type": "platform.report", "record": { "status": "timeout" } }),
+                Some("platform.report: timeout  {\"status\":\"timeout\"}"),
+            ),
+        ];
+        for (name, value, expected) in cases {
+            let expected = expected.map(|text| format!("2026-11-24 19:25:03  {text}"));
+            assert_eq!(line(&value).text(), expected, "{name}");
+        }
+        let plain = |text: &str| Line::read(&Event { at: 0, text: text.to_owned() }).text();
+        assert_eq!(plain("END RequestId: 1"), None);
+        assert_eq!(plain("thread panicked").as_deref(), Some("1970-01-01 00:00:00  thread panicked"));
+    }
+
+    #[test]
+    fn what_a_user_wrote_cannot_move_the_cursor() {
+        let mut value = denied();
+        value["name"] = json!("a\u{1b}[2Jb\n\u{202e}DENIED");
+        let text = line(&value).text().unwrap();
+        assert!(text.contains(r"a\u{1b}[2Jb\n\u{202e}DENIED") && !text.contains(['\u{1b}', '\n']), "{text}");
+    }
+
+    #[test]
+    fn only_wanted_decisions_are_shown() {
+        let admitted = json!({ "allowed": true, "cluster": "green", "namespace": "web" });
+        let message = json!({ "message": "caller not known" });
+        let metrics = json!({ "_aws": {}, "namespace": "shop" });
+        let all = [denied(), admitted, message, metrics];
+        let some = |text: &str| Some(text.to_owned());
+        for (name, wanted, expected) in [
+            ("everything", Wanted::default(), [true, true, true, true]),
+            ("denials", Wanted { denied: true, ..Wanted::default() }, [true, false, false, false]),
+            ("a namespace", Wanted { namespace: some("web"), ..Wanted::default() }, [false, true, false, false]),
+            ("a cluster", Wanted { cluster: some("blue"), ..Wanted::default() }, [true, false, false, false]),
+            (
+                "denials of another namespace",
+                Wanted { denied: true, namespace: some("web"), cluster: None },
+                [false, false, false, false],
+            ),
+        ] {
+            assert_eq!(all.each_ref().map(|value| line(value).is(&wanted)), expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn programs_get_the_line_as_it_was_written() {
+        assert_eq!(serde_json::to_value(line(&denied())).unwrap(), json!({ "line": denied() }));
+        let text = Line::read(&Event { at: 0, text: "END RequestId: 1".to_owned() });
+        assert_eq!(serde_json::to_value(text).unwrap(), json!({ "line": "END RequestId: 1" }));
+    }
+}
