@@ -7,6 +7,7 @@ mod contract;
 mod journey;
 mod leftovers;
 mod lint;
+mod operating;
 mod policy;
 mod report;
 mod reviews;

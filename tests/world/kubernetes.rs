@@ -230,6 +230,16 @@ impl Kubernetes {
         api.get_opt(name).await.while_doing(|| format!("reading the webhook configuration {name}"))
     }
 
+    /// Deletes a webhook configuration, as somebody with kubectl might.
+    ///
+    /// # Errors
+    /// What the API server says.
+    pub async fn delete_webhook(&self, name: &str) -> Result<()> {
+        let api = Api::<ValidatingWebhookConfiguration>::all(self.client.clone());
+        let deleted = api.delete(name, &DeleteParams::default()).await;
+        deleted.map(|_| ()).while_doing(|| format!("deleting the webhook configuration {name}"))
+    }
+
     fn pods(&self, namespace: &str) -> Api<Pod> {
         Api::namespaced(self.client.clone(), namespace)
     }
@@ -239,7 +249,7 @@ impl Kubernetes {
 ///
 /// # Errors
 /// What looking fails with, or that a minute is over.
-pub(crate) async fn until<T>(what: &str, mut look: impl AsyncFnMut() -> Result<Option<T>>) -> Result<T> {
+pub async fn until<T>(what: &str, mut look: impl AsyncFnMut() -> Result<Option<T>>) -> Result<T> {
     let looking = async {
         loop {
             match look().await {
