@@ -73,7 +73,7 @@ def note(api_id, stage, noted):
 
 def fill(text, noted):
     """A variable without a value becomes a hyphen."""
-    return re.sub(r"\$context\.(\w+)", lambda found: str(noted.get(found[1], "-")), text)
+    return re.sub(r"\$context\.(\w+(?:\.\w+)*)", lambda found: str(noted.get(found[1], "-")), text)
 
 
 def write(group, stream, line):
