@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
+mod canaries;
 mod contract;
 mod journey;
 mod leftovers;
@@ -11,5 +12,6 @@ mod operating;
 mod policy;
 mod report;
 mod reviews;
+mod tail;
 mod updates;
 mod watched;

@@ -8,7 +8,7 @@ use local_world::deploy::{CLUSTER, Deployer, STACK};
 use local_world::kubernetes::{Kubernetes, Outcome, until};
 use local_world::pods::{NAMESPACE, pod};
 use local_world::trouble::{Context, Result, Trouble};
-use local_world::{counts, seed};
+use local_world::{counts, faults, seed};
 use serde_json::Value;
 
 use crate::report::Report;
@@ -18,13 +18,17 @@ const CUT_OFF: &str = "demo/cut-off";
 /// Instead of an hour, so that a test can hear the silence.
 const SHORT: i32 = 10;
 
-/// To be called while the webhook is registered and ECR answers; leaves the cluster without the webhook.
-pub(crate) async fn run(world: &Addresses, cluster: &Kubernetes, deployer: &Deployer, report: &mut Report) {
+/// To be called while all is well.
+pub(crate) async fn well(world: &Addresses, deployer: &Deployer, report: &mut Report) {
     report
         .scenario("metrics: what the API server asked is counted by name and cluster", counted(world, deployer))
         .await;
-    report.scenario("status: all is well", well(deployer)).await;
+    report.scenario("status: all is well", all_is_well(deployer)).await;
     report.scenario("logs: a line for people for each denial", told(deployer)).await;
+}
+
+/// To be called while the webhook is registered and ECR answers; leaves the cluster without the webhook.
+pub(crate) async fn trouble(world: &Addresses, cluster: &Kubernetes, deployer: &Deployer, report: &mut Report) {
     report.scenario("status: ECR is cut off, and the alarm rings", cut_off(world, cluster, deployer)).await;
     report.scenario("status: the webhook is deleted, and the alarm rings", silent(world, cluster, deployer)).await;
 }
@@ -62,7 +66,7 @@ async fn counted(world: &Addresses, deployer: &Deployer) -> Result<()> {
     expect(none, || format!("no data is not said of a cluster that never asked: {other}"))
 }
 
-async fn well(deployer: &Deployer) -> Result<()> {
+async fn all_is_well(deployer: &Deployer) -> Result<()> {
     let (code, status) = answer(deployer, &["status"], "status").await?;
     let webhook = &status["webhook"]["found"];
     let good =
@@ -102,7 +106,7 @@ async fn says(deployer: &Deployer, words: &[&str]) -> Result<()> {
 
 async fn cut_off(world: &Addresses, cluster: &Kubernetes, deployer: &Deployer) -> Result<()> {
     seed::create(&seed::client(&world.ecr_endpoint), CUT_OFF, ImageTagMutability::Immutable, &[], true).await?;
-    faults(world, r#"{"ecr": "ThrottlingException"}"#)?;
+    faults::set(world, faults::ECR_CUT_OFF)?;
     let outcome = cluster.create_pod(&pod("cut-off", &[seed::image(&format!("{CUT_OFF}:1"))]), true).await?;
     let refused = outcome.message().contains("could not be checked");
     let looked = async {
@@ -114,7 +118,7 @@ async fn cut_off(world: &Addresses, cluster: &Kubernetes, deployer: &Deployer) -
         expect(line.is_some_and(|line| line.contains("tag-immutability: throttled")), || logged.clone())
     };
     let looked = looked.await;
-    faults(world, "{}")?;
+    faults::set(world, faults::NONE)?;
     looked?;
     // The function's ECR client tries again more slowly for a while after it was throttled.
     until("admission, once ECR answers again", async || {
@@ -122,15 +126,6 @@ async fn cut_off(world: &Addresses, cluster: &Kubernetes, deployer: &Deployer) -
         Ok((cluster.create_pod(&pod, true).await? == Outcome::Admitted).then_some(()))
     })
     .await
-}
-
-/// Aside and then renamed: the local AWS may read at any time.
-fn faults(world: &Addresses, text: &str) -> Result<()> {
-    let file = world.dir.join("aws/faults.json");
-    let aside = file.with_extension("new");
-    std::fs::write(&aside, text)
-        .and_then(|()| std::fs::rename(&aside, &file))
-        .while_doing(|| "writing faults.json".to_owned())
 }
 
 async fn silent(world: &Addresses, cluster: &Kubernetes, deployer: &Deployer) -> Result<()> {

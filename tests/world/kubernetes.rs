@@ -213,6 +213,16 @@ impl Kubernetes {
         .await
     }
 
+    /// Every event of every namespace, as one text.
+    ///
+    /// # Errors
+    /// What the API server says.
+    pub async fn events(&self) -> Result<String> {
+        let events = Api::<Event>::all(self.client.clone()).list(&ListParams::default()).await;
+        let events = events.while_doing(|| "listing events".to_owned())?;
+        serde_json::to_string(&events.items).while_doing(|| "writing events as text".to_owned())
+    }
+
     /// The URL that a webhook configuration sends reviews to; `None` when there is no such configuration.
     ///
     /// # Errors
