@@ -22,7 +22,7 @@ WITH_TOOLS = PATH="$(CARGO_LAMBDA):$$PATH"
 
 ARGS ?=
 
-.PHONY: help setup setup-build setup-world check test build package deploy tail-logs destroy demo demo-stop programs fmt oracle fuzz bench
+.PHONY: help setup setup-build setup-world check test build package deploy tail-logs destroy demo demo-stop picture programs fmt oracle fuzz bench
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -87,6 +87,9 @@ demo: setup-world programs ## Watch the whole product work on local stand-ins: n
 demo-stop: ## End a demo that KEEP=1 left running
 	@[ -x $(CARGO_TARGET_DIR)/debug/demo ] || $(MAKE) programs
 	$(CARGO_TARGET_DIR)/debug/demo stop
+
+picture: setup-world build ## Draw docs/dashboard.svg: the dashboard as it is deployed, with the data of a local world
+	$(WITH_TOOLS) WORLD=$(CARGO_TARGET_DIR)/debug/world $(CARGO_TARGET_DIR)/debug/picture docs/dashboard.svg
 
 # Always the whole workspace with its tests: any other selection has other features of the same dependencies on, and
 # would build the AWS SDK all over again.

@@ -8,7 +8,11 @@ use compliance::workload::{ImageField, TemplateKind};
 
 use crate::admission::{Answer, Denial, Operation, Review};
 use crate::annotations;
+use crate::log::bounded;
 use crate::record::{self, UnavailableFact};
+
+/// A uid has 36 characters; what is longer was not made by an API server.
+const LONGEST_UID: usize = 64;
 
 /// One request, decided.
 #[derive(Debug, Default)]
@@ -51,6 +55,8 @@ pub struct Decision {
     pub digests: Vec<String>,
     /// Facts that could not be had.
     pub unavailable: Vec<UnavailableFact>,
+    /// API Gateway's id of the request, as its access log has it; empty if there was none.
+    pub api_request_id: String,
     /// Why it was allowed without judging its images.
     pub skipped: Option<&'static str>,
 }
@@ -77,7 +83,7 @@ impl Decision {
             operation: Some(review.operation),
             dry_run: review.dry_run,
             images: images.iter().map(|field| (field.path.clone(), field.image.to_owned())).collect(),
-            denial: denied.then(|| Denial { code: 403, message: verdict.message() }),
+            denial: denied.then(|| Denial { code: 403, message: told(&verdict, &review.uid) }),
             undecided: denied && verdict.undecided(),
             skipped: verdict.skipped.or_else(|| images.is_empty().then_some("no new image")),
             warnings,
@@ -89,6 +95,7 @@ impl Decision {
             exempted: verdict.exempted,
             unavailable: record::unavailable(&gathered.facts),
             digests: record::digests(&gathered.facts),
+            api_request_id: String::new(),
             ecr: gathered.report,
             policy_version: policy_version.to_owned(),
         }
@@ -132,4 +139,9 @@ impl Decision {
         let denial = self.denial.as_ref();
         Answer { uid, denial, warnings: &self.warnings, audit_annotations: annotations::of(self) }
     }
+}
+
+/// The denial in words, and under which id the function's log has more about it.
+fn told(verdict: &Verdict, uid: &str) -> String {
+    format!("{}\nrequest: {}", verdict.message(), bounded(uid, LONGEST_UID))
 }

@@ -10,6 +10,7 @@ use compliance::ecr::{EcrFacts, Gathered};
 use compliance::policy::{self, Policy};
 use compliance::verdict::Verdict;
 use lambda_http::http::header::CONTENT_TYPE;
+use lambda_http::request::RequestContext;
 use lambda_http::{Body, Request, RequestExt, Response};
 use serde_json::json;
 
@@ -64,17 +65,18 @@ impl Webhook {
         let started = Instant::now();
         // First of all, so that a stranger's body costs nothing and is never looked at.
         let Some(cluster) = self.callers.authenticate(request.method().as_str(), request.raw_http_path()) else {
-            return Ok(self.turn_away());
+            return Ok(self.turn_away(&request));
         };
-        let decision = self.decide(request.body()).await;
+        let mut decision = self.decide(request.body()).await;
+        api_request_id(&request).clone_into(&mut decision.api_request_id);
         record::write(&self.log, cluster, &decision, started.elapsed());
         Ok(answer(&decision))
     }
 
     /// A stranger learns nothing, not even whether the path or the secret was wrong.
-    fn turn_away(&self) -> Response<Body> {
+    fn turn_away(&self, request: &Request) -> Response<Body> {
         self.log.metric(&metrics::wrong_caller(SystemTime::now()));
-        self.log.write(Level::Warn, "caller not known", json!({}));
+        self.log.write(Level::Warn, "caller not known", json!({ "apiRequestId": api_request_id(request) }));
         respond(404, Body::Empty)
     }
 
@@ -114,6 +116,14 @@ impl Webhook {
         let mut again = self.facts.gather_afresh(&repositories, &images, until).await;
         again.report += gathered.report;
         (policy::evaluate(policy, request, &again.facts, SystemTime::now()), again)
+    }
+}
+
+/// What API Gateway calls this request in its access log.
+fn api_request_id(request: &Request) -> &str {
+    match request.request_context_ref() {
+        Some(RequestContext::ApiGatewayV2(context)) => context.request_id.as_deref().unwrap_or_default(),
+        _ => "",
     }
 }
 

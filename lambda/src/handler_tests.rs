@@ -176,6 +176,22 @@ async fn a_pod_from_docker_hub_is_denied_with_code_reason_and_message_and_ecr_is
 }
 
 #[tokio::test]
+async fn one_id_leads_from_the_denial_to_the_log_and_another_from_there_to_the_access_log() {
+    let world = World::new(good);
+    let event: Value = serde_json::from_str(EVENT).unwrap();
+    let (_, answer) = world.send(&event).await;
+    let message = answer["response"]["status"]["message"].as_str().unwrap();
+    assert!(message.ends_with("\nrequest: 705ab4f5-6393-11e8-b7cc-42010a800002"), "{message}");
+    let (_, log) = world.last_lines();
+    assert_eq!(log["requestUid"], "705ab4f5-6393-11e8-b7cc-42010a800002");
+    assert_eq!(log["apiRequestId"], event["requestContext"]["requestId"]);
+    let mut stranger = event.clone();
+    stranger["rawPath"] = "/v1/blue/guess".into();
+    world.send(&stranger).await;
+    assert_eq!(world.last_lines().1["apiRequestId"], event["requestContext"]["requestId"]);
+}
+
+#[tokio::test]
 async fn ecr_throttling_is_could_not_be_checked_and_the_log_says_whom_to_ask() {
     let world = World::new(throttling);
     let response = world.admit(&review(&format!("{ACCEPTED}/team/app:1.0"))).await;

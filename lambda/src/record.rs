@@ -37,6 +37,8 @@ pub struct UnavailableFact {
 #[serde(rename_all = "camelCase")]
 struct DecisionFields<'a> {
     request_uid: String,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    api_request_id: &'a str,
     cluster: &'a str,
     namespace: String,
     name: String,
@@ -155,6 +157,7 @@ fn fields<'a>(
     let images = decision.images.iter().take(MOST_ITEMS);
     DecisionFields {
         request_uid,
+        api_request_id: &decision.api_request_id,
         cluster,
         namespace,
         name: short(&decision.name),

@@ -13,7 +13,8 @@ use local_world::trouble::{Result, Trouble};
 use local_world::{counts, root, seed, story};
 
 use crate::report::Report;
-use crate::{leftovers, policy, reviews, updates, webhook};
+use crate::tail::{self, Tail};
+use crate::{canaries, leftovers, operating, policy, reviews, updates, webhook};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_product_works_from_deploy_to_destroy_on_a_local_world() {
@@ -25,7 +26,7 @@ async fn the_product_works_from_deploy_to_destroy_on_a_local_world() {
     let deployer = Deployer::new(program, env!("CARGO_BIN_EXE_world").into(), function, &addresses).unwrap();
 
     let mut report = Report::default();
-    act(&mut report, &addresses, &cluster, &deployer).await;
+    Box::pin(act(&mut report, &addresses, &cluster, &deployer)).await;
     drop(cluster);
     let stopped = async {
         world.stop().await?;
@@ -53,7 +54,16 @@ async fn act(report: &mut Report, world: &Addresses, cluster: &Kubernetes, deplo
     report.scenario("create: scanned by ENHANCED scanning of the registry", enhanced(world, cluster)).await;
     report.scenario("deploy: again, with no changes, is a success", again(cluster, deployer)).await;
     webhook::run(cluster, deployer, report).await;
+    canaries::run(world, cluster, deployer, report).await;
+    operating::well(world, deployer, report).await;
+    let tail = Tail::start(world, deployer);
+    tail::burst(cluster, report, "before").await;
+    operating::trouble(world, cluster, deployer, report).await;
     policy::with(cluster, deployer, report).await;
+    tail::burst(cluster, report, "after").await;
+    report
+        .scenario("logs: followed over bursts and a new version, each line once", async { tail?.complete().await })
+        .await;
     report.scenario("destroy: webhook and stack are gone, Pods are admitted", destroy(cluster, deployer)).await;
     report
         .scenario("destroy: again is a success", async { deployer.destroy(false).await?.well("destroy").map(drop) })

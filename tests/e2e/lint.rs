@@ -37,10 +37,12 @@ fn linters(checkout: &Path) -> PathBuf {
 
 fn templates(dir: &Path) -> Vec<PathBuf> {
     let settings = Settings::default();
+    let traced = Settings { tracing: true, ..Settings::default() };
     let location = ArtifactLocation { bucket: "some-bucket".to_owned(), key: "some/key.zip".to_owned() };
     let stack = synth::stack_template(&settings, &location, Architecture::Arm64).expect("the stack renders");
+    let traced = synth::stack_template(&traced, &location, Architecture::Arm64).expect("the traced stack renders");
     let bootstrap = synth::bootstrap_template(&settings).expect("the bootstrap stack renders");
-    [("stack.yaml", stack), ("bootstrap.yaml", bootstrap)]
+    [("stack.yaml", stack), ("traced.yaml", traced), ("bootstrap.yaml", bootstrap)]
         .map(|(name, text)| {
             let path = dir.join(name);
             std::fs::write(&path, text).expect("it can be written");

@@ -3,13 +3,16 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
+mod canaries;
 mod contract;
 mod journey;
 mod leftovers;
 mod lint;
+mod operating;
 mod policy;
 mod report;
 mod reviews;
+mod tail;
 mod updates;
 mod watched;
 mod webhook;

@@ -105,11 +105,7 @@ impl Deployer {
     /// # Errors
     /// It cannot be started.
     pub async fn run(&self, arguments: &[&str], shown: bool) -> Result<Finished> {
-        let mut command = Command::new(&self.guard);
-        command.args(["guard", "--"]).arg(&self.program).args(arguments).current_dir(&self.dir);
-        // Held by nobody else: however this ends, so does the deployer, and the build that it may be running.
-        command.stdin(Stdio::piped()).process_group(0);
-        env::apply(&mut command, &self.variables);
+        let mut command = self.command(arguments);
         if !shown {
             command.stdout(Stdio::piped()).stderr(Stdio::piped());
         }
@@ -120,6 +116,47 @@ impl Deployer {
         drop(input);
         let said = [output.stdout, output.stderr].concat();
         Ok(Finished { code: output.status.code().unwrap_or(255), said: String::from_utf8_lossy(&said).into_owned() })
+    }
+}
+
+impl Deployer {
+    /// A run that goes on until it is ended; what it says goes to a file.
+    ///
+    /// # Errors
+    /// It cannot be started.
+    pub fn start(&self, arguments: &[&str], output: &Path) -> Result<Running> {
+        let file = std::fs::File::create(output).while_doing(|| format!("creating {}", output.display()))?;
+        let mut command = self.command(arguments);
+        command.stdout(file).stderr(Stdio::null());
+        let child = command.spawn().while_doing(|| format!("starting {}", self.program.display()))?;
+        Ok(Running { child })
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(&self.guard);
+        command.args(["guard", "--"]).arg(&self.program).args(arguments).current_dir(&self.dir);
+        // Held by nobody else: however this ends, so does the deployer, and the build that it may be running.
+        command.stdin(Stdio::piped()).process_group(0);
+        env::apply(&mut command, &self.variables);
+        command
+    }
+}
+
+/// A run of the deployer that goes on.
+#[derive(Debug)]
+pub struct Running {
+    child: tokio::process::Child,
+}
+
+impl Running {
+    /// Ends it.
+    ///
+    /// # Errors
+    /// It does not end.
+    pub async fn end(mut self) -> Result<()> {
+        // The guard ends with its input, and the deployer with the guard.
+        drop(self.child.stdin.take());
+        self.child.wait().await.map(drop).while_doing(|| "waiting for the deployer".to_owned())
     }
 }
 
@@ -137,7 +174,11 @@ impl Finished {
 /// The settings of the local deployment: the machine's own architecture, since the function runs on it.
 fn settings(machine: &str) -> String {
     let architecture = if machine == "aarch64" { "arm64" } else { "x86_64" };
-    format!("# Written by the local world.\narchitecture = \"{architecture}\"\n\n[cluster]\nname = \"{CLUSTER}\"\n")
+    // Whoever tests refusals is refused more often than a cluster is: that alarm would ring all the time.
+    let alarms = "[alarms]\ndenials = 10000\n";
+    format!(
+        "# Written by the local world.\narchitecture = \"{architecture}\"\n\n{alarms}\n[cluster]\nname = \"{CLUSTER}\"\n"
+    )
 }
 
 /// The rest of `[cluster]` for a cluster that the tunnel does not lead.

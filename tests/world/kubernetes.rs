@@ -220,6 +220,16 @@ impl Kubernetes {
         .await
     }
 
+    /// Every event of every namespace, as one text.
+    ///
+    /// # Errors
+    /// What the API server says.
+    pub async fn events(&self) -> Result<String> {
+        let events = Api::<Event>::all(self.client.clone()).list(&ListParams::default()).await;
+        let events = events.while_doing(|| "listing events".to_owned())?;
+        serde_json::to_string(&events.items).while_doing(|| "writing events as text".to_owned())
+    }
+
     /// The URL that a webhook configuration sends reviews to; `None` when there is no such configuration.
     ///
     /// # Errors
@@ -287,6 +297,16 @@ impl Kubernetes {
         .await
     }
 
+    /// Deletes a webhook configuration, as somebody with kubectl might.
+    ///
+    /// # Errors
+    /// What the API server says.
+    pub async fn delete_webhook(&self, name: &str) -> Result<()> {
+        let api = Api::<ValidatingWebhookConfiguration>::all(self.client.clone());
+        let deleted = api.delete(name, &DeleteParams::default()).await;
+        deleted.map(|_| ()).while_doing(|| format!("deleting the webhook configuration {name}"))
+    }
+
     fn pods(&self, namespace: &str) -> Api<Pod> {
         Api::namespaced(self.client.clone(), namespace)
     }
@@ -296,7 +316,7 @@ impl Kubernetes {
 ///
 /// # Errors
 /// What looking fails with, or that a minute is over.
-pub(crate) async fn until<T>(what: &str, mut look: impl AsyncFnMut() -> Result<Option<T>>) -> Result<T> {
+pub async fn until<T>(what: &str, mut look: impl AsyncFnMut() -> Result<Option<T>>) -> Result<T> {
     let looking = async {
         loop {
             match look().await {

@@ -72,8 +72,13 @@ impl Line {
     /// `DENIED     staging  shop/web  …/app:v1 [tag-immutability: mutable]  request 7f…`.
     fn decision(&self) -> String {
         let text = |key: &str| self.line[key].as_str().unwrap_or_default();
-        let name = if text("name").is_empty() { "(no name yet)" } else { text("name") };
-        let mut said = format!("{:<9}  {}  {}/{name}", self.verdict(), text("cluster"), text("namespace"));
+        let pod = match (text("namespace"), text("name")) {
+            // A review that could not be read.
+            ("", "") => "(not known)".to_owned(),
+            (namespace, "") => format!("{namespace}/(no name yet)"),
+            (namespace, name) => format!("{namespace}/{name}"),
+        };
+        let mut said = format!("{:<9}  {}  {pod}", self.verdict(), text("cluster"));
         let findings = self.findings();
         for part in [self.images(&findings), findings, text("denial").to_owned(), self.exemptions(), self.unavailable()]
         {
@@ -107,12 +112,21 @@ impl Line {
         }
     }
 
+    /// `image [rule: code, warn rule: code]`, image by image.
     fn findings(&self) -> String {
-        listed(self.list("findings").iter().map(|finding| {
-            let mode =
-                if finding["mode"] == "enforce" { String::new() } else { format!("{}: ", text_of(finding, "mode")) };
-            format!("{} [{mode}{}: {}]", text_of(finding, "image"), text_of(finding, "rule"), text_of(finding, "code"))
-        }))
+        let mut images: Vec<(String, Vec<String>)> = Vec::new();
+        for finding in self.list("findings") {
+            let image = text_of(finding, "image");
+            let mode = if finding["mode"] == "enforce" { "" } else { finding["mode"].as_str().unwrap_or_default() };
+            let told = format!("{mode} {}: {}", text_of(finding, "rule"), text_of(finding, "code"));
+            let told = told.trim_start().to_owned();
+            match images.iter_mut().find(|(known, _)| *known == image) {
+                Some((_, all)) if all.contains(&told) => (),
+                Some((_, all)) => all.push(told),
+                None => images.push((image, vec![told])),
+            }
+        }
+        listed(images.iter().map(|(image, told)| format!("{image} [{}]", told.join(", "))))
     }
 
     fn exemptions(&self) -> String {
@@ -227,6 +241,22 @@ mod tests {
                 "by an exemption",
                 with(json!({ "allowed": true, "findings": [], "exemptions": exempted })),
                 Some("admitted   blue  shop/web-  r/app:v1  r/app:v1 let in by EX-1 (3 days left)  request u-1"),
+            ),
+            (
+                "two findings about an image, one of which only warns",
+                with(json!({ "findings": [
+                    { "mode": "enforce", "rule": "registry", "code": "docker-hub", "image": "r/app:v1" },
+                    { "mode": "enforce", "rule": "registry", "code": "docker-hub", "image": "r/app:v1" },
+                    { "mode": "warn", "rule": "digest-pinned", "code": "no-digest", "image": "r/app:v1" },
+                ] })),
+                Some(
+                    "DENIED     blue  shop/web-  r/app:v1 [registry: docker-hub, warn digest-pinned: no-digest]  request u-1",
+                ),
+            ),
+            (
+                "a review that could not be read",
+                with(json!({ "findings": [], "images": [], "denial": "no JSON", "name": "", "namespace": "" })),
+                Some("DENIED     blue  (not known)  no JSON  request u-1"),
             ),
             (
                 "another message",

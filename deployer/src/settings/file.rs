@@ -43,6 +43,10 @@ const ROOT: &[(&str, Take)] = &[
         text(v)?.clone_into(&mut s.stack_name);
         check::stack_name(&s.stack_name)
     }),
+    ("tracing", |s, v| {
+        s.tracing = boolean(v)?;
+        Ok(())
+    }),
 ];
 
 /// Keys of `[registry]`.

@@ -53,6 +53,8 @@ pub struct Settings {
     pub tags: BTreeMap<String, String>,
     /// Whether the stack has a dashboard, which is billed by the month.
     pub dashboard: bool,
+    /// Whether Lambda traces calls to the function with X-Ray, which is billed by the trace.
+    pub tracing: bool,
     /// Who is told when something is wrong (`[alarms]`).
     pub alarms: Alarms,
     /// The cluster that calls (`[cluster]`).
@@ -183,6 +185,7 @@ impl Default for Settings {
             policy: None,
             tags: BTreeMap::new(),
             dashboard: true,
+            tracing: false,
             alarms: Alarms::default(),
             cluster: Cluster {
                 context: None,

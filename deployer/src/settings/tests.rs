@@ -30,6 +30,7 @@ fn every_key_is_read() {
         architecture = "x86_64"
         artifact_bucket = "our-artefacts"
         dashboard = false
+        tracing = true
         permissions_boundary = "arn:aws-us-gov:iam::111122223333:policy/team/boundary"
         [registry]
         ids = ["111122223333"]
@@ -65,6 +66,7 @@ fn every_key_is_read() {
         policy: None,
         tags: BTreeMap::from([("cost center".to_owned(), "a/b".to_owned())]),
         dashboard: false,
+        tracing: true,
         alarms: Alarms {
             enabled: false,
             topic_arn: Some("arn:aws-cn:sns:cn-north-1:111122223333:on_call-1".to_owned()),

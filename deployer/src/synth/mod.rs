@@ -127,6 +127,7 @@ fn stack_context(settings: &Settings, artifact: &ArtifactLocation, architecture:
     context.insert("permissions_boundary", &settings.permissions_boundary);
     context.insert("metric_namespace", METRIC_NAMESPACE);
     context.insert("dashboard", &settings.dashboard);
+    context.insert("tracing", &settings.tracing);
     context.insert("alarms", &settings.alarms.enabled);
     context.insert("alarm_topic_arn", &settings.alarms.topic_arn);
     context.insert("alarm_silence_hours", &settings.alarms.silence_hours);

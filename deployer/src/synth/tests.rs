@@ -29,6 +29,7 @@ fn everything(partition: &str, region: &str) -> Settings {
         ignored_namespaces: vec!["kube-system".to_owned(), "monitoring".to_owned()],
         log_retention_days: 30,
         memory_mib: 512,
+        tracing: true,
         permissions_boundary: Some(format!("arn:{partition}:iam::111122223333:policy/boundary")),
         alarms: Alarms {
             topic_arn: Some(format!("arn:{partition}:sns:{region}:111122223333:on-call")),
@@ -42,6 +43,16 @@ fn everything(partition: &str, region: &str) -> Settings {
 #[test]
 fn the_stack_with_default_settings_is_the_golden_one() {
     golden::check("stack", &rendered(&Settings::default()));
+}
+
+#[test]
+fn tracing_is_asked_for_only_with_the_rights_that_it_takes() {
+    for tracing in [false, true] {
+        let text = rendered(&Settings { tracing, ..Settings::default() });
+        for word in ["Mode: Active", "xray:PutTraceSegments", "xray:PutTelemetryRecords"] {
+            assert_eq!(text.contains(word), tracing, "{word}");
+        }
+    }
 }
 
 #[test]

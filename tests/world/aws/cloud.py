@@ -30,7 +30,7 @@ def main():
 
 def patch(directory, step_delay_ms):
     from patches import bucket_owner, endpoint, faults, function_environment, function_logs
-    from patches import alarm_query, metrics, missing_code, query_definition, refusals, role_policy, speed
+    from patches import alarm_query, alarms, api_calls, metrics, missing_code, query_definition, refusals, role_policy, speed
 
     bucket_owner.install()
     endpoint.install()
@@ -41,6 +41,8 @@ def patch(directory, step_delay_ms):
     refusals.install()
     role_policy.install()
     alarm_query.install()
+    alarms.install()
+    api_calls.install()
     query_definition.install()
     speed.install()
     # Last, since it goes around the handlers that the others register.

@@ -1,6 +1,6 @@
 """moto's ECR with our patches, serving an open socket. Started by local_aws.py, not by hand:
 
-    python ecr.py SOCKET_FD
+    python ecr.py SOCKET_FD DIR
 
 Its account comes in the environment, which moto reads while it is imported. Ends with exit code 1 and a sentence when
 moto is not the one the patches were written for.
@@ -9,12 +9,13 @@ moto is not the one the patches were written for.
 import signal
 import sys
 import warnings
+from pathlib import Path
 
 import lifeline
 
 
 def main():
-    descriptor = int(sys.argv[1])
+    descriptor, directory = int(sys.argv[1]), Path(sys.argv[2])
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     lifeline.end_with_parent()
     from patches.private import Changed
@@ -27,10 +28,11 @@ def main():
         registry.install()
     except Changed as changed:
         sys.exit(f"ecr.py: {changed}")
-    serve(descriptor)
+    serve(descriptor, directory)
 
 
-def serve(descriptor):
+def serve(descriptor, directory):
+    from patches import ecr_faults
     from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
     from werkzeug.serving import WSGIRequestHandler, make_server
 
@@ -43,7 +45,7 @@ def serve(descriptor):
         def log_request(self, *_arguments):
             pass
 
-    application = DomainDispatcherApplication(create_backend_app)
+    application = ecr_faults.wrap(DomainDispatcherApplication(create_backend_app), directory / "faults.json")
     make_server("127.0.0.1", 0, application, threaded=True, request_handler=Handler, fd=descriptor).serve_forever()
 
 

@@ -160,7 +160,7 @@ def start(arguments, servers, stop):
     cloud = Server("MiniStack", "cloud.py", "/_ministack/health")
     servers.extend((ecr, cloud))
     with open(arguments.log, "ab") as log:
-        ecr.start([], ecr_environment(arguments), log)
+        ecr.start([str(arguments.dir)], ecr_environment(arguments), log)
         cloud.start([str(arguments.dir), str(arguments.step_delay_ms)],
                     cloud_environment(arguments, cloud.endpoint, ecr.endpoint), log)
     deadline = time.monotonic() + START_SECONDS

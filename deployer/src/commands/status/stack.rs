@@ -38,7 +38,7 @@ impl StackPart {
         let cause = if is_good(status) { None } else { client.last_failure(&stack.id).await? };
         Ok(Self {
             status: Some(status.to_owned()),
-            reason: stack.reason.clone(),
+            reason: stack.reason.clone().filter(|reason| !reason.is_empty()),
             hint: cause.as_ref().and_then(crate::stack::cause::Cause::hint),
             cause: cause.map(|cause| cause.sentence()),
             version: stack.outputs.get(synth::OUTPUT_FUNCTION_CODE).and_then(|key| version(key)),

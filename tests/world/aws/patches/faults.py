@@ -7,6 +7,7 @@ DIR/faults.json, read before every step, so that a running world can be changed 
 
 Each entry of `fail` makes one step fail and is then taken out of the file. `resource` is a logical id; `on` is create,
 update, delete or rollback, the update that sends back a resource that was updated before another one failed.
+The key `ecr` is about ECR (patches/ecr_faults.py).
 """
 
 import contextvars

@@ -69,6 +69,7 @@ def answer_without_waiting():
 
 def write_platform_lines():
     """START before a call; END and REPORT after it, in place of MiniStack's filing of the whole output."""
+    private.function(lambda_svc, "_emit_lambda_metrics", "function_name", "duration_ms", "error", "throttle")
     execute = private.function(lambda_svc, "_execute_function_provided_warm", "func", "event", "request_id")
     emit = private.function(
         lambda_svc, "_emit_lambda_logs", "func", "request_id", "log_text", "error", "duration_ms", "log_source"
@@ -89,6 +90,9 @@ def write_platform_lines():
             f"REPORT RequestId: {request_id}\tDuration: {duration_ms} ms\tBilled Duration: {duration_ms} ms\t"
             f"Memory Size: {config.get('MemorySize', 128)} MB",
         ])
+        # MiniStack counts those calls only that come by Invoke, not those of an API.
+        with request_scope(*lambda_svc._account_region_from_function_config(config)):
+            lambda_svc._emit_lambda_metrics(config["FunctionName"], max(1, duration_ms), bool(error), False)
 
     lambda_svc._execute_function_provided_warm = execute_with_start
     lambda_svc._emit_lambda_logs = emit_end

@@ -1,0 +1,158 @@
+//! What an operator sees of the product: `metrics`, `status` and `logs` against the local world, about decisions made
+//! through the real API server; and alarms that ring.
+
+use aws_sdk_cloudwatch::types::{MetricAlarm, StateValue};
+use aws_sdk_ecr::types::ImageTagMutability;
+use local_world::addresses::Addresses;
+use local_world::deploy::{CLUSTER, Deployer, STACK};
+use local_world::kubernetes::{Kubernetes, Outcome, until};
+use local_world::pods::{NAMESPACE, pod};
+use local_world::trouble::{Context, Result, Trouble};
+use local_world::{counts, faults, seed};
+use serde_json::Value;
+
+use crate::report::Report;
+
+/// Asked about for the first time while ECR is cut off: nothing remembered can stand in.
+const CUT_OFF: &str = "demo/cut-off";
+/// Instead of an hour, so that a test can hear the silence.
+const SHORT: i32 = 10;
+
+/// To be called while all is well.
+pub(crate) async fn well(world: &Addresses, deployer: &Deployer, report: &mut Report) {
+    report
+        .scenario("metrics: what the API server asked is counted by name and cluster", counted(world, deployer))
+        .await;
+    report.scenario("status: all is well", all_is_well(deployer)).await;
+    report.scenario("logs: a line for people for each denial", told(deployer)).await;
+}
+
+/// To be called while the webhook is registered and ECR answers; leaves the cluster without the webhook.
+pub(crate) async fn trouble(world: &Addresses, cluster: &Kubernetes, deployer: &Deployer, report: &mut Report) {
+    report.scenario("status: ECR is cut off, and the alarm rings", cut_off(world, cluster, deployer)).await;
+    report.scenario("status: the webhook is deleted, and the alarm rings", silent(world, cluster, deployer)).await;
+}
+
+/// The one JSON line of a kind that a run of the deployer wrote, and its exit code.
+async fn answer(deployer: &Deployer, arguments: &[&str], kind: &str) -> Result<(i32, Value)> {
+    let finished = deployer.run(&[arguments, &["--output", "json"]].concat(), false).await?;
+    let lines = finished.said.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    let line = lines.into_iter().find(|line| line["kind"] == kind);
+    let line = line.ok_or_else(|| Trouble::new(format!("{arguments:?} gave no {kind}: {}", finished.said)))?;
+    Ok((finished.code, line))
+}
+
+fn expect(holds: bool, what: impl FnOnce() -> String) -> Result<()> {
+    holds.then_some(()).ok_or_else(|| Trouble::new(what()))
+}
+
+async fn counted(world: &Addresses, deployer: &Deployer) -> Result<()> {
+    let counts = counts::read(&counts::client(world), CLUSTER).await?;
+    let (code, metrics) = answer(deployer, &["metrics", "--since", "3h"], "metrics").await?;
+    let readings = metrics["readings"].as_array().cloned().unwrap_or_default();
+    let of = |name: &str, metric: &str| {
+        readings.iter().find(|one| one["name"] == name && one["metric"] == metric).cloned().unwrap_or_default()
+    };
+    let sum = |metric: &str| of(CLUSTER, metric)["sum"].as_f64().map(|sum| format!("{sum:.0}"));
+    let same = [("Pass", counts.pass), ("Deny", counts.deny)].map(|(name, count)| sum(name) == Some(count.to_string()));
+    let same = same == [true, true] && counts.deny > 0;
+    expect(code == 0 && same, || format!("exit code {code}, {counts:?} and {metrics}"))?;
+    let latency = of(CLUSTER, "Latency")["p99"].as_f64();
+    let calls =
+        readings.iter().any(|one| one["of"] == "function" && one["metric"] == "Invocations" && one["sum"].is_f64());
+    expect(latency.is_some_and(|p99| p99 > 0.0) && calls, || format!("{metrics}"))?;
+    let (_, other) = answer(deployer, &["metrics", "--cluster", "nobody"], "metrics").await?;
+    let none = other["readings"].as_array().is_some_and(|all| all.iter().all(|one| one["state"] == "no-data"));
+    expect(none, || format!("no data is not said of a cluster that never asked: {other}"))
+}
+
+async fn all_is_well(deployer: &Deployer) -> Result<()> {
+    let (code, status) = answer(deployer, &["status"], "status").await?;
+    let webhook = &status["webhook"]["found"];
+    let good =
+        webhook["known"] == true && webhook["caller"] == CLUSTER && webhook["differences"] == serde_json::json!([]);
+    expect(code == 0 && good && status["stack"]["version"].is_string(), || format!("exit code {code}: {status}"))?;
+    let text = deployer.run(&["status"], false).await?.well("status")?.said;
+    let parts = ["stack  ", "as the settings say", "admitted", "all 9 are OK", "nothing needs it"];
+    expect(parts.iter().all(|part| text.contains(part)), || text)
+}
+
+async fn told(deployer: &Deployer) -> Result<()> {
+    let arguments = ["logs", "--since", "3h", "--denied", "--namespace", NAMESPACE];
+    let text = deployer.run(&arguments, false).await?.well("logs")?.said;
+    let all = text.lines().all(|line| line.contains("DENIED") || line.contains("UNCHECKED"));
+    expect(all && text.contains("[registry: docker-hub]") && text.contains(&format!("{NAMESPACE}/")), || text)
+}
+
+/// The alarm of the stack, once it is in alarm.
+async fn ringing(world: &Addresses, name: &str) -> Result<()> {
+    let client = counts::client(world);
+    let look = async || Ok((alarm(&client, name).await?.state_value() == Some(&StateValue::Alarm)).then_some(()));
+    until(&format!("ringing of {name}"), look).await
+}
+
+async fn alarm(client: &aws_sdk_cloudwatch::Client, name: &str) -> Result<MetricAlarm> {
+    let found = client.describe_alarms().alarm_names(format!("{STACK}-{name}")).send().await;
+    let found = found.while_doing(|| format!("reading the alarm {name}"))?;
+    found.metric_alarms().first().cloned().ok_or_else(|| Trouble::new(format!("there is no alarm {name}")))
+}
+
+/// `status` names what is wrong, and its exit code says so.
+async fn says(deployer: &Deployer, words: &[&str]) -> Result<()> {
+    let (code, status) = answer(deployer, &["status"], "status").await?;
+    let attention = status["attention"].to_string();
+    expect(code == 5 && words.iter().all(|word| attention.contains(word)), || format!("exit code {code}: {attention}"))
+}
+
+async fn cut_off(world: &Addresses, cluster: &Kubernetes, deployer: &Deployer) -> Result<()> {
+    seed::create(&seed::client(&world.ecr_endpoint), CUT_OFF, ImageTagMutability::Immutable, &[], true).await?;
+    faults::set(world, faults::ECR_CUT_OFF)?;
+    let outcome = cluster.create_pod(&pod("cut-off", &[seed::image(&format!("{CUT_OFF}:1"))]), true).await?;
+    let refused = outcome.message().contains("could not be checked");
+    let looked = async {
+        expect(refused, || format!("{outcome:?}"))?;
+        ringing(world, "undecided").await?;
+        says(deployer, &["undecided"]).await?;
+        let logged = deployer.run(&["logs", "--denied"], false).await?.well("logs")?.said;
+        let line = logged.lines().find(|line| line.contains("UNCHECKED") && line.contains("cut-off"));
+        expect(line.is_some_and(|line| line.contains("tag-immutability: throttled")), || logged.clone())
+    };
+    let looked = looked.await;
+    faults::set(world, faults::NONE)?;
+    looked?;
+    // The function's ECR client tries again more slowly for a while after it was throttled.
+    until("admission, once ECR answers again", async || {
+        let pod = pod("cut-off", &[seed::image(&format!("{CUT_OFF}:1"))]);
+        Ok((cluster.create_pod(&pod, true).await? == Outcome::Admitted).then_some(()))
+    })
+    .await
+}
+
+async fn silent(world: &Addresses, cluster: &Kubernetes, deployer: &Deployer) -> Result<()> {
+    shorten(&counts::client(world), "silence").await?;
+    cluster.delete_webhook(STACK).await?;
+    let nginx = pod("unguarded", &["nginx".to_owned()]);
+    // The API server takes a moment to notice; then nobody is asked any more, and that is all there is to hear.
+    until("unguarded Pod", async || Ok((cluster.create_pod(&nginx, true).await? == Outcome::Admitted).then_some(())))
+        .await?;
+    ringing(world, "silence").await?;
+    says(deployer, &["silence", "is not there"]).await
+}
+
+/// The alarm as the template has it, but for how long it listens.
+async fn shorten(client: &aws_sdk_cloudwatch::Client, name: &str) -> Result<()> {
+    let alarm = alarm(client, name).await?;
+    let put = client
+        .put_metric_alarm()
+        .set_alarm_name(alarm.alarm_name)
+        .set_namespace(alarm.namespace)
+        .set_metric_name(alarm.metric_name)
+        .set_dimensions(alarm.dimensions)
+        .set_statistic(alarm.statistic)
+        .set_threshold(alarm.threshold)
+        .set_comparison_operator(alarm.comparison_operator)
+        .set_treat_missing_data(alarm.treat_missing_data)
+        .period(SHORT)
+        .evaluation_periods(1);
+    put.send().await.map(drop).while_doing(|| format!("shortening the alarm {name}"))
+}
