@@ -13,7 +13,7 @@ use local_world::trouble::{Result, Trouble};
 use local_world::{counts, root, seed, story};
 
 use crate::report::Report;
-use crate::{leftovers, policy, reviews, updates};
+use crate::{busy, leftovers, policy, reviews, updates};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_product_works_from_deploy_to_destroy_on_a_local_world() {
@@ -50,6 +50,7 @@ async fn act(report: &mut Report, world: &Addresses, cluster: &Kubernetes, deplo
     reviews::run(cluster, report).await;
     updates::run(cluster, report).await;
     policy::without(world, cluster, report).await;
+    report.scenario("busy: ECR throttles, and the Pod comes again by itself", busy::comes_again(world, cluster)).await;
     report.scenario("create: scanned by ENHANCED scanning of the registry", enhanced(world, cluster)).await;
     report.scenario("deploy: again, with no changes, is a success", again(cluster, deployer)).await;
     policy::with(cluster, deployer, report).await;

@@ -34,6 +34,8 @@ def serve(descriptor):
     from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
     from werkzeug.serving import WSGIRequestHandler, make_server
 
+    from patches.throttling import Throttling
+
     class Handler(WSGIRequestHandler):
         """HTTP/1.1, so that a client's connection serves more than one request; no line per request in the log."""
 
@@ -43,7 +45,7 @@ def serve(descriptor):
         def log_request(self, *_arguments):
             pass
 
-    application = DomainDispatcherApplication(create_backend_app)
+    application = Throttling(DomainDispatcherApplication(create_backend_app))
     make_server("127.0.0.1", 0, application, threaded=True, request_handler=Handler, fd=descriptor).serve_forever()
 
 
