@@ -14,7 +14,7 @@ use local_world::{counts, root, seed, story};
 
 use crate::report::Report;
 use crate::tail::{self, Tail};
-use crate::{canaries, leftovers, operating, policy, reviews, updates, webhook};
+use crate::{busy, canaries, leftovers, operating, policy, reviews, updates, webhook};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_product_works_from_deploy_to_destroy_on_a_local_world() {
@@ -51,6 +51,7 @@ async fn act(report: &mut Report, world: &Addresses, cluster: &Kubernetes, deplo
     reviews::run(cluster, report).await;
     updates::run(cluster, report).await;
     policy::without(world, cluster, report).await;
+    report.scenario("busy: ECR throttles, and the Pod comes again by itself", busy::comes_again(world, cluster)).await;
     report.scenario("create: scanned by ENHANCED scanning of the registry", enhanced(world, cluster)).await;
     report.scenario("deploy: again, with no changes, is a success", again(cluster, deployer)).await;
     webhook::run(cluster, deployer, report).await;
