@@ -5,9 +5,11 @@
 
 mod contract;
 mod journey;
+mod killed;
 mod leftovers;
 mod lint;
 mod policy;
+mod recovery;
 mod report;
 mod reviews;
 mod updates;
