@@ -12,6 +12,7 @@ pub mod console;
 pub mod error;
 #[cfg(test)]
 mod golden;
+pub mod iam;
 pub mod interrupt;
 pub mod plan;
 pub mod probe;
