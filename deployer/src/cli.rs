@@ -42,6 +42,9 @@ pub struct GlobalArgs {
     /// Context of the kubeconfig to register the webhook in [default: the current one]
     #[arg(long, global = true, value_name = "CONTEXT")]
     pub context: Option<String>,
+    /// Confirm the cluster by the name of its context; one that looks like production needs this, or the name typed
+    #[arg(long, global = true, value_name = "CONTEXT")]
+    pub confirm_context: Option<String>,
     /// Answer every question with yes
     #[arg(long, short, global = true)]
     pub yes: bool,
@@ -62,6 +65,9 @@ pub enum Command {
     /// Remove the webhook from the cluster, then the stack from AWS
     #[command(after_help = "Example:\n  deployer destroy --region eu-west-1 --context staging")]
     Destroy(DestroyArgs),
+    /// Give the cluster a new secret to call with, without a gap
+    #[command(after_help = "Example:\n  deployer rotate --region eu-west-1 --context staging")]
+    Rotate,
     /// Work with the webhook configuration of the cluster
     Webhook(WebhookArgs),
     /// Print what the function decided and logged, a line each; with --output json as it wrote it
@@ -272,6 +278,7 @@ pub async fn run(cli: Cli, console: &mut Console) -> Result<(), Failure> {
         // On the heap: the futures of the long commands are large.
         Command::Deploy(args) => Box::pin(commands::deploy::run(&settings, args, console)).await,
         Command::Destroy(args) => Box::pin(commands::destroy::run(&settings, args, console)).await,
+        Command::Rotate => Box::pin(commands::rotate::run(&settings, console)).await,
         Command::Webhook(args) => Box::pin(commands::webhook::run(&settings, &args.command, console)).await,
         Command::Logs(args) => Box::pin(commands::logs::run(&settings, args, console)).await,
         Command::Status(args) => Box::pin(commands::status::run(&settings, args, console)).await,
@@ -298,6 +305,7 @@ mod tests {
             &["synth"],
             &["deploy"],
             &["destroy"],
+            &["rotate"],
             &["webhook"],
             &["webhook", "render"],
             &["webhook", "check"],
@@ -332,7 +340,7 @@ mod tests {
         }
         let mut found = 0;
         walk(&Cli::command(), &mut found);
-        assert_eq!(found, 12, "each subcommand was looked at");
+        assert_eq!(found, 13, "each subcommand was looked at");
     }
 
     #[test]

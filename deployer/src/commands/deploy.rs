@@ -4,6 +4,7 @@
 use std::path::Path;
 
 use super::{
+    consent,
     register::{self, Registration},
     site::{self, Account},
 };
@@ -50,7 +51,7 @@ async fn deploy(settings: &Settings, args: &DeployArgs, console: &mut Console) -
     for line in site.plan(settings, &artifact)? {
         console.say(&line);
     }
-    if !console.ask("Deploy?")? {
+    if !consent::ask(settings, &site.cluster, "Deploy?", console)? {
         return Err(Failure::new("nothing was changed: the plan was declined").with_code(ExitCode::Refused));
     }
     // From here on Ctrl-C is ours to answer; until here, ending at once is right.
@@ -94,7 +95,7 @@ impl Site {
         let ca_bundle = site::ca_bundle(settings.cluster.ca_bundle.as_deref())?;
         let account = Account::look(settings).await?;
         check_policy(settings, &account)?;
-        let cluster = Cluster::connect(settings.cluster.context.as_deref()).await?;
+        let cluster = Cluster::connect(&settings.cluster).await?;
         cluster.check_permissions().await?;
         let existing = cluster.our_webhook(&settings.webhook_name()).await?;
         let caller = site::caller(settings, &cluster, existing.as_ref())?;
@@ -127,10 +128,9 @@ impl Site {
             lines.push(format!("           {key} = {value}"));
         }
         lines.push(format!(
-            "webhook:   {} in the context {} ({}): {}, failurePolicy {}",
+            "webhook:   {} in the context {}: {}, failurePolicy {}",
             settings.webhook_name(),
-            self.cluster.context(),
-            self.cluster.server(),
+            self.cluster.place(),
             if self.existing.is_some() { "replace ours" } else { "create it" },
             register::policy_in_words(settings, self.existing.as_ref()),
         ));

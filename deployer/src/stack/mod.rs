@@ -10,6 +10,7 @@ pub mod events;
 pub mod follow;
 mod history;
 pub mod status;
+mod template;
 #[cfg(test)]
 mod tests;
 mod validation;

@@ -1,0 +1,75 @@
+//! The question before a cluster is changed. A yes is enough where nobody can mean another cluster: it is pinned by its
+//! authority's fingerprint, and does not look like production. Else its name is the answer.
+
+use crate::{
+    cluster::Cluster,
+    console::Console,
+    error::{ExitCode, Failure},
+    settings::Settings,
+};
+
+/// What it takes to go on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Consent {
+    /// A yes.
+    Yes,
+    /// The context's name; `--yes` is as good.
+    NameOrYes,
+    /// The context's name, whatever else was said.
+    Name,
+}
+
+/// Asks, with what was decided on the command line in mind; `false` is a no.
+///
+/// # Errors
+/// `Refused` when nobody can be asked, or when `--confirm-context` names another context.
+pub(super) fn ask(
+    settings: &Settings,
+    cluster: &Cluster,
+    question: &str,
+    console: &mut Console,
+) -> Result<bool, Failure> {
+    let (context, confirmed) = (cluster.context(), settings.cluster.confirmed.as_deref());
+    if let Some(confirmed) = confirmed.filter(|confirmed| *confirmed != context) {
+        return Err(Failure::new(format!("--confirm-context says {confirmed}, but the context is {context}"))
+            .with_hint("Nothing was changed. Choose the cluster with --context.")
+            .with_code(ExitCode::Refused));
+    }
+    let needed = needed(context, settings.cluster.ca_sha256.is_some());
+    match needed {
+        _ if confirmed.is_some() => {
+            console.say(&format!("{question} yes (--confirm-context {context})"));
+            Ok(true)
+        }
+        Consent::Yes => console.ask(question),
+        Consent::NameOrYes => console.ask_for(question, context, true),
+        Consent::Name => console.ask_for(question, context, false),
+    }
+}
+
+fn needed(context: &str, pinned: bool) -> Consent {
+    if context.to_ascii_lowercase().contains("prod") {
+        Consent::Name
+    } else if pinned {
+        Consent::Yes
+    } else {
+        Consent::NameOrYes
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn production_wants_its_name_and_so_does_what_is_not_pinned() {
+        for (context, pinned, expected) in [
+            ("arn:aws:eks:eu-west-1:111122223333:cluster/PROD-1", true, Consent::Name),
+            ("production", false, Consent::Name),
+            ("staging", true, Consent::Yes),
+            ("staging", false, Consent::NameOrYes),
+        ] {
+            assert_eq!(needed(context, pinned), expected, "{context} {pinned}");
+        }
+    }
+}
