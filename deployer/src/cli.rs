@@ -43,6 +43,9 @@ pub struct GlobalArgs {
     /// Context of the kubeconfig to register the webhook in [default: the current one]
     #[arg(long, global = true, value_name = "CONTEXT")]
     pub context: Option<String>,
+    /// Confirm the cluster by the name of its context; one that looks like production needs this, or the name typed
+    #[arg(long, global = true, value_name = "CONTEXT")]
+    pub confirm_context: Option<String>,
     /// Answer every question with yes
     #[arg(long, short, global = true)]
     pub yes: bool,
@@ -76,6 +79,9 @@ pub enum Command {
     /// Print the least that whoever deploys must be permitted, as an IAM policy
     #[command(after_help = "Example:\n  deployer iam-policy --account 111122223333 --region eu-west-1 > policy.json")]
     IamPolicy(IamPolicyArgs),
+    /// Give the cluster a new secret to call with, without a gap
+    #[command(after_help = "Example:\n  deployer rotate --region eu-west-1 --context staging")]
+    Rotate,
     /// Work with the webhook configuration of the cluster
     Webhook(WebhookArgs),
     /// Print what the function decided and logged, a line each; with --output json as it wrote it
@@ -367,6 +373,7 @@ pub async fn run(cli: Cli, console: &mut Console) -> Result<ExitCode, Failure> {
         Command::Rollback(args) => Box::pin(commands::rollback::run(&settings, args, console)).await,
         Command::Deploy(args) => Box::pin(commands::deploy::run(&settings, args, console)).await,
         Command::Destroy(args) => Box::pin(commands::destroy::run(&settings, args, console)).await,
+        Command::Rotate => Box::pin(commands::rotate::run(&settings, console)).await,
         Command::Webhook(args) => Box::pin(commands::webhook::run(&settings, &args.command, console)).await,
         Command::Logs(args) => Box::pin(commands::logs::run(&settings, args, console)).await,
         Command::Status(args) => Box::pin(commands::status::run(&settings, args, console)).await,
@@ -397,6 +404,7 @@ mod tests {
             &["cancel"],
             &["rollback"],
             &["destroy"],
+            &["rotate"],
             &["webhook"],
             &["webhook", "render"],
             &["webhook", "check"],
@@ -431,7 +439,7 @@ mod tests {
         }
         let mut found = 0;
         walk(&Cli::command(), &mut found);
-        assert_eq!(found, 16, "each subcommand was looked at");
+        assert_eq!(found, 17, "each subcommand was looked at");
     }
 
     #[test]

@@ -232,11 +232,38 @@ impl Console {
         };
         let _ = write!(self.err, "{question} [y/N] ");
         let _ = self.err.flush();
-        let mut answer = String::new();
-        answers.read_line(&mut answer).map_err(|error| {
-            Failure::new("the answer could not be read").caused_by(&error).with_code(ExitCode::Refused)
-        })?;
-        Ok(matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes"))
+        Ok(matches!(answer(answers)?.trim().to_ascii_lowercase().as_str(), "y" | "yes"))
+    }
+
+    /// Asks a question that is answered with `word` and nothing else. Where `yes_will_do`, `--yes` answers it.
+    ///
+    /// # Errors
+    /// `Refused` when nobody can be asked.
+    pub fn ask_for(&mut self, question: &str, word: &str, yes_will_do: bool) -> Result<bool, Failure> {
+        if self.assume_yes && yes_will_do {
+            return self.ask(question);
+        }
+        let Some(answers) = &mut self.answers else { return Err(nobody_to_type(question, word, yes_will_do)) };
+        let _ = write!(self.err, "{question} Type {word} to go on: ");
+        let _ = self.err.flush();
+        Ok(answer(answers)?.trim() == word)
+    }
+
+    /// As [`Console::ask_for`], but Ctrl-C is heard while we wait for the answer.
+    ///
+    /// # Errors
+    /// As [`Console::ask_for`]; `Interrupted` when we are asked to stop.
+    pub async fn ask_for_until(
+        &mut self,
+        question: &str,
+        word: &str,
+        yes_will_do: bool,
+        interrupt: &Interrupt,
+    ) -> Result<bool, Failure> {
+        if self.answers.is_none() || (self.assume_yes && yes_will_do) {
+            return self.ask_for(question, word, yes_will_do);
+        }
+        Ok(self.prompt(&format!("{question} Type {word} to go on:"), interrupt).await? == word)
     }
 
     /// Whether `--yes` was given.
@@ -308,6 +335,19 @@ fn nobody_to_ask(question: &str) -> Failure {
     Failure::new(format!("\"{question}\" cannot be asked: stdin is not a terminal"))
         .with_hint("Give --yes to go on without questions.")
         .with_code(ExitCode::Refused)
+}
+
+fn nobody_to_type(question: &str, word: &str, yes_will_do: bool) -> Failure {
+    let yes = if yes_will_do { " Or --yes." } else { " --yes alone is not enough here." };
+    nobody_to_ask(question).with_hint(format!("Give --confirm-context {word} to go on.{yes}"))
+}
+
+fn answer(answers: &mut Box<dyn BufRead + Send>) -> Result<String, Failure> {
+    let mut answer = String::new();
+    answers
+        .read_line(&mut answer)
+        .map_err(|error| Failure::new("the answer could not be read").caused_by(&error).with_code(ExitCode::Refused))?;
+    Ok(answer)
 }
 
 #[cfg(test)]
@@ -393,6 +433,22 @@ mod tests {
             let (mut console, _, err) = console(Some(answer), false);
             assert_eq!(console.ask("Go on?").unwrap(), expected, "{answer:?}");
             assert_eq!(err.text(), "Go on? [y/N] ");
+        }
+    }
+
+    #[test]
+    fn a_name_is_answered_with_the_name_and_with_yes_only_where_that_will_do() {
+        for (answer, yes, yes_will_do, expected) in [
+            (Some("prod\n"), false, false, Ok(true)),
+            (Some("y\n"), false, false, Ok(false)),
+            (Some("y\n"), true, false, Ok(false)),
+            (None, true, true, Ok(true)),
+            (None, true, false, Err(ExitCode::Refused)),
+            (None, false, true, Err(ExitCode::Refused)),
+        ] {
+            let (mut console, ..) = console(answer, yes);
+            let asked = console.ask_for("Go on?", "prod", yes_will_do).map_err(|failure| failure.code);
+            assert_eq!(asked, expected, "{answer:?} {yes} {yes_will_do}");
         }
     }
 

@@ -21,7 +21,7 @@ struct Row {
     actions: &'static [&'static str],
 }
 
-/// What the code of `stack/`, `upload.rs` and `commands/logs.rs` calls.
+/// What the code of `stack/`, `upload.rs`, `logs/` and `cloudwatch/` calls.
 const CALLS: &[Row] = &[
     Row {
         on: &["ARN(cloudformation):stack/STACK/*", "ARN(cloudformation):stack/BOOTSTRAP/*"],
@@ -54,6 +54,9 @@ const CALLS: &[Row] = &[
         actions: &["s3:DeleteObject", "s3:DeleteObjectVersion", "s3:GetObject", "s3:PutObject"],
     },
     Row { on: &["ARN(logs):log-group:/aws/lambda/STACK:*"], actions: &["logs:FilterLogEvents"] },
+    Row { on: &["ARN(cloudwatch):alarm:STACK-*"], actions: &["cloudwatch:DescribeAlarms"] },
+    // AWS knows no resource for it.
+    Row { on: &["*"], actions: &["cloudwatch:GetMetricData"] },
 ];
 
 /// What `CloudFormation` does for a resource of each type.
@@ -413,9 +416,11 @@ mod tests {
             ("PutObject", &["s3:PutObject"]),
             ("CopyObject", &["s3:GetObject", "s3:PutObject"]),
             ("FilterLogEvents", &["logs:FilterLogEvents"]),
+            ("DescribeAlarms", &["cloudwatch:DescribeAlarms"]),
+            ("GetMetricData", &["cloudwatch:GetMetricData"]),
         ];
         let mut called = BTreeSet::new();
-        for path in ["src/stack", "src/upload.rs", "src/commands/logs.rs"] {
+        for path in ["src/stack", "src/upload.rs", "src/logs", "src/cloudwatch"] {
             calls(&Path::new(env!("CARGO_MANIFEST_DIR")).join(path), &mut called);
         }
         assert!(called.len() > 20, "the code has moved, change this test too: {called:?}");

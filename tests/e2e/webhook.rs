@@ -10,6 +10,7 @@ use local_world::trouble::{Result, Trouble};
 use serde_json::{Value, json};
 
 use crate::report::Report;
+use crate::reviews;
 
 const PODS: &str = "pods.ecr-compliance.webhook";
 /// Exit codes of the deployer.
@@ -24,6 +25,7 @@ pub(crate) async fn run(cluster: &Kubernetes, deployer: &Deployer, report: &mut 
     report.scenario("pause: a deploy keeps it, resume ends it", kept(cluster, deployer)).await;
     report.scenario("pause: it ends by itself at its second", ends(cluster, deployer)).await;
     report.scenario("gitops: what Argo CD keeps is not touched", gitops(cluster, deployer)).await;
+    report.scenario("rotate: no call is unknown meanwhile", rotate(cluster, deployer)).await;
     report.scenario("demote: at once, without AWS", demote(cluster, deployer)).await;
 }
 
@@ -151,6 +153,52 @@ async fn gitops(cluster: &Kubernetes, deployer: &Deployer) -> Result<()> {
     ended(&deployer.run(&["webhook", "resume", "--force"], false).await?, 0, &["not paused"])?;
     cluster.patch_webhook(STACK, &mark(Value::Null)).await?;
     deployer.deploy(false).await?.well("deploy").map(drop)
+}
+
+/// Under `Fail`, so that a single call that is not known would refuse the compliant Pod.
+async fn rotate(cluster: &Kubernetes, deployer: &Deployer) -> Result<()> {
+    let before = cluster.webhook_url(STACK).await?;
+    let mut rotating = Box::pin(deployer.run(&["rotate", "--yes"], false));
+    let mut asked = 0;
+    let finished = loop {
+        tokio::select! {
+            finished = &mut rotating => break finished?,
+            known = is_known(cluster) => asked += usize::from(known?),
+        }
+    };
+    ended(&finished, 0, &["know both secrets", "forget the old secret", "with a new secret"])?;
+    let after = cluster.webhook_url(STACK).await?;
+    let secret = |url: &Option<String>| url.as_deref().and_then(|url| url.rsplit('/').next()).map(str::to_owned);
+    if asked == 0
+        || before == after
+        || [&before, &after].into_iter().any(|url| finished.said.contains(&secret(url).unwrap_or_default()))
+    {
+        return Err(Trouble::new(format!("asked {asked} times; the secret did not change, or it was shown")));
+    }
+    is(cluster, "failurePolicy", &json!("Fail")).await?;
+    judged(cluster).await?;
+    // The old one is not known any more: with it, nothing can be created.
+    edit(cluster, &json!({ "clientConfig": { "url": before } })).await?;
+    cluster.await_no_answer(&pods::pod("rotated", &[image("demo/compliant:v1")])).await?;
+    ended(&deployer.run(&["rotate", "--yes"], false).await?, UNSAFE, &["does not know the secret"])?;
+    edit(cluster, &json!({ "clientConfig": { "url": after } })).await
+}
+
+/// Whether a call got its verdict. The local Lambda drops what it is working on when its function is updated, which the
+/// real one does not; a call that is not known is answered with 404, and that must not be.
+async fn is_known(cluster: &Kubernetes) -> Result<bool> {
+    match cluster.stamp(&reviews::enhanced().0).await? {
+        Ok(_) => Ok(true),
+        Err((_, message)) if message.contains("an error on the server") => Ok(false),
+        Err((_, message)) => Err(Trouble::new(message)),
+    }
+}
+
+/// A compliant Pod passes, and a bad one is refused by a verdict.
+async fn judged(cluster: &Kubernetes) -> Result<()> {
+    let (pod, _) = reviews::enhanced();
+    Expected::Admitted.check("a compliant Pod", &cluster.create_pod(&pod, true).await?)?;
+    denied(&["[registry]"]).check("nginx", &cluster.create_pod(&nginx(None), true).await?)
 }
 
 async fn demote(cluster: &Kubernetes, deployer: &Deployer) -> Result<()> {

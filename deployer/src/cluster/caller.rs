@@ -84,17 +84,29 @@ impl Caller {
         (parts.next()? == "v1").then_some(Self { name, secret })
     }
 
-    /// `name=digest` for the stack's `CallerDigests`, with the entries of other clusters in `previous` kept: one stack
-    /// may serve several, and deploying for one must not lock the others out.
+    /// `name=digest`, as it stands in the stack's `CallerDigests`.
+    #[must_use]
+    pub fn entry(&self) -> String {
+        format!("{}={}", self.name, self.secret.digest())
+    }
+
+    /// [`digests_of`] this caller alone.
     #[must_use]
     pub fn digests(&self, previous: &str) -> String {
-        let others = other_callers(previous, &self.name).map(|(entry, _)| entry.to_owned());
-        let mut entries: Vec<String> = others.collect();
-        entries.push(format!("{}={}", self.name, self.secret.digest()));
-        entries.sort();
-        entries.dedup();
-        entries.join(",")
+        digests_of(&[self], previous)
     }
+}
+
+/// The stack's `CallerDigests` in which `callers`, all of one name, are the only ones of that name. The entries of other
+/// clusters in `previous` are kept: one stack may serve several, and deploying for one must not lock the others out.
+#[must_use]
+pub fn digests_of(callers: &[&Caller], previous: &str) -> String {
+    let name = callers.first().map_or("", |caller| caller.name.as_str());
+    let others = other_callers(previous, name).map(|(entry, _)| entry.to_owned());
+    let mut entries: Vec<String> = others.chain(callers.iter().map(|caller| caller.entry())).collect();
+    entries.sort();
+    entries.dedup();
+    entries.join(",")
 }
 
 /// Entries of `digests` that are not of `name`, each with its cluster's name.
@@ -190,6 +202,16 @@ mod tests {
         let ours = format!("prod={}", caller().secret.digest());
         assert_eq!(caller().digests(""), ours);
         assert_eq!(caller().digests("staging=aa, prod=bb"), format!("{ours},staging=aa"));
+    }
+
+    #[test]
+    fn while_a_secret_is_rotated_a_cluster_has_two_entries() {
+        let new = Caller { secret: CallerSecret::parse(&"ab".repeat(32)).unwrap(), ..caller() };
+        let both = digests_of(&[&caller(), &new], "staging=aa,prod=left over");
+        let mut expected = [caller().entry(), new.entry(), "staging=aa".to_owned()];
+        expected.sort();
+        assert_eq!(both, expected.join(","));
+        assert_eq!(digests_of(&[&new], &both), format!("{},staging=aa", new.entry()));
     }
 
     #[test]

@@ -8,21 +8,29 @@ use kube::{
     config::{KubeConfigOptions, Kubeconfig, KubeconfigError},
 };
 
-use super::Cluster;
-use crate::error::{Failure, chain};
+use sha2::{Digest, Sha256};
+
+use super::{Cluster, caller::hex};
+use crate::{
+    error::{ExitCode, Failure, chain},
+    settings,
+};
 
 impl Cluster {
-    /// Read the kubeconfig (`KUBECONFIG` is honoured) and make a client for `context`, or for the current context.
+    /// Read the kubeconfig (`KUBECONFIG` is honoured) and make a client for the context of the settings, or for the
+    /// current one.
     ///
     /// # Errors
-    /// When there is no kubeconfig, when it has no such context (the known ones are named), or when it is broken.
-    pub async fn connect(context: Option<&str>) -> Result<Self, Failure> {
+    /// When there is no kubeconfig, when it has no such context (the known ones are named), or when it is broken; `Unsafe`
+    /// when it trusts other authorities than the one that is pinned.
+    pub async fn connect(wanted: &settings::Cluster) -> Result<Self, Failure> {
         let kubeconfig = Kubeconfig::read().map_err(|error| {
             unreadable(&error).with_hint(
                 "Point KUBECONFIG to the file of your cluster, or write it (for example: aws eks update-kubeconfig).",
             )
         })?;
-        let context = chosen_context(&kubeconfig, context)?;
+        let context = chosen_context(&kubeconfig, wanted.context.as_deref())?;
+        let user = user(&kubeconfig, &context).unwrap_or_default();
         let proxy = kubeconfig_proxy(&kubeconfig, &context);
         let options = KubeConfigOptions { context: Some(context.clone()), ..KubeConfigOptions::default() };
         let mut config =
@@ -30,11 +38,14 @@ impl Cluster {
         // kube compares NO_PROXY with the proxy's own host; what has to be compared is the API server's.
         config.proxy_url = proxy.or_else(|| environment_proxy(&config.cluster_url, &|name| std::env::var(name).ok()));
         let server = config.cluster_url.to_string();
+        if let Some(pinned) = &wanted.ca_sha256 {
+            check_pin(&context, pinned, config.root_cert.as_deref().unwrap_or_default())?;
+        }
         let client = Client::try_from(config).map_err(|error| {
             Failure::new(format!("no connection can be made from the kubeconfig's context {context}"))
                 .with_cause(chain(&error))
         })?;
-        Ok(Self::new(client, &context, &server))
+        Ok(Self { user, ..Self::new(client, &context, &server) })
     }
 }
 
@@ -54,6 +65,25 @@ fn chosen_context(kubeconfig: &Kubeconfig, wanted: Option<&str>) -> Result<Strin
     }
     Err(Failure::usage(format!("the kubeconfig has no context {name}"))
         .with_hint(format!("Give one of these with --context: {list}. KUBECONFIG says which file is read.")))
+}
+
+fn user(kubeconfig: &Kubeconfig, context: &str) -> Option<String> {
+    let named = kubeconfig.contexts.iter().find(|named| named.name == context)?;
+    named.context.as_ref()?.user.clone()
+}
+
+/// A context of the same name in another kubeconfig is another cluster: its authority tells.
+fn check_pin(context: &str, pinned: &str, trusted: &[Vec<u8>]) -> Result<(), Failure> {
+    let fingerprints: Vec<String> = trusted.iter().map(|certificate| hex(&Sha256::digest(certificate))).collect();
+    if fingerprints.iter().any(|fingerprint| fingerprint == pinned) {
+        return Ok(());
+    }
+    let found = if fingerprints.is_empty() { "none".to_owned() } else { fingerprints.join(", ") };
+    Err(Failure::new(format!(
+        "the context {context} is not the cluster that is pinned: cluster.ca_sha256 = {pinned}, but its certificate authority is {found}"
+    ))
+    .with_hint("Nothing was sent to it. Choose the right --context or KUBECONFIG; where the cluster has a new authority, correct ca_sha256.")
+    .with_code(ExitCode::Unsafe))
 }
 
 /// `proxy-url` of the context's cluster: like kubectl, it wins and asks no `NO_PROXY`.
@@ -108,6 +138,18 @@ mod tests {
             };
             let used = environment_proxy(&server.parse().unwrap(), &variable);
             assert_eq!(used.is_some(), expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_pinned_cluster_is_known_by_one_of_its_authorities() {
+        // sha256sum of "ca", computed elsewhere.
+        let pin = "6959097001d10501ac7d54c0bdb8db61420f658f2922cc26e46d536119a31126";
+        assert!(check_pin("staging", pin, &[b"other".to_vec(), b"ca".to_vec()]).is_ok());
+        for trusted in [&[][..], &[b"other".to_vec()]] {
+            let failure = check_pin("staging", pin, trusted).unwrap_err();
+            assert_eq!(failure.code, ExitCode::Unsafe);
+            assert!(failure.message.contains("ca_sha256 = 6959"), "{}", failure.message);
         }
     }
 

@@ -31,13 +31,15 @@ pub struct Cluster {
     client: Client,
     context: String,
     server: String,
+    /// Of the kubeconfig.
+    user: String,
 }
 
 impl Cluster {
     /// Over a client of the caller's; `context` and `server` only name it in texts.
     #[must_use]
     pub fn new(client: Client, context: &str, server: &str) -> Self {
-        Self { client, context: context.to_owned(), server: server.to_owned() }
+        Self { client, context: context.to_owned(), server: server.to_owned(), user: String::new() }
     }
 
     /// The kubeconfig's context.
@@ -50,6 +52,13 @@ impl Cluster {
     #[must_use]
     pub fn server(&self) -> &str {
         &self.server
+    }
+
+    /// All that tells one cluster from another: `staging (https://10.1.2.3:6443, as admin)`.
+    #[must_use]
+    pub fn place(&self) -> String {
+        let user = if self.user.is_empty() { String::new() } else { format!(", as {}", self.user) };
+        format!("{} ({}{user})", self.context, self.server)
     }
 
     /// Ask the cluster whether we may do what registering the webhook takes.

@@ -71,6 +71,14 @@ impl Cluster {
         answer.ok().and_then(|answer| answer.date()).unwrap_or_else(Moment::here)
     }
 
+    /// 37 of `v1.37.2`; `None` where the cluster does not say.
+    pub async fn minor_version(&self) -> Option<u64> {
+        let version = self.get("/version").await.ok()?;
+        // Some write "30+".
+        let minor = version["minor"].as_str()?;
+        minor.trim_end_matches(|char: char| !char.is_ascii_digit()).parse().ok()
+    }
+
     /// Who we are to the cluster; `None` where it does not say (Kubernetes 1.28 and later do).
     pub async fn who_am_i(&self) -> Option<String> {
         let review = json!({ "apiVersion": "authentication.k8s.io/v1", "kind": "SelfSubjectReview" });

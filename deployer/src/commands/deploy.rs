@@ -2,6 +2,7 @@
 //! the cluster is touched last and only by something that is known to work.
 
 use super::{
+    consent,
     draft::{self, BucketPlace, Draft, Drafted, Site},
     register::Registration,
     site,
@@ -94,7 +95,8 @@ impl Site {
             saved.check(&self.world(settings, drafted))?;
         }
         draft::show(&drafted.plan, console);
-        if saved.is_some() || !drafted.plan.changes || console.ask_until("Deploy?", interrupt).await? {
+        let needless = saved.is_some() || !drafted.plan.changes;
+        if needless || consent::ask_until(settings, &self.cluster, "Deploy?", console, interrupt).await? {
             return Ok(());
         }
         Err(draft::declined())

@@ -1,7 +1,10 @@
 //! `deployer destroy`: the webhook first, so that the cluster never calls something that is gone; then the stack; then
 //! our objects in the bootstrap bucket, and the bucket where nothing else is in it. What is absent already is success.
 
-use super::site::{self, Account};
+use super::{
+    consent,
+    site::{self, Account},
+};
 use crate::{
     cli::DestroyArgs,
     cluster::{Cluster, caller, webhook::Existing},
@@ -34,14 +37,14 @@ pub async fn run(settings: &Settings, args: &DestroyArgs, console: &mut Console)
     let mut consent = Consent::new("destroy", console.assumes_yes()).agreeing_to(None, &args.retain, &[]);
     console.step("Looking at the account and the cluster");
     let account = Account::look(settings).await?;
-    let cluster = Cluster::connect(settings.cluster.context.as_deref()).await?;
+    let cluster = Cluster::connect(&settings.cluster).await?;
     let existing = cluster.webhook(&settings.webhook_name()).await.map_err(with_manual_way)?;
     let fate = fate(settings, &account, existing.as_ref());
     console.step("This will be destroyed");
     for line in plan(settings, &account, &cluster, existing.as_ref(), fate) {
         console.say(&line);
     }
-    if !console.ask_until("Destroy?", &interrupt).await? {
+    if !consent::ask_until(settings, &cluster, "Destroy?", console, &interrupt).await? {
         return Err(Failure::new("nothing was destroyed: the plan was declined").with_code(ExitCode::Refused));
     }
     remove_webhook(settings, &cluster, fate, console).await?;
@@ -94,12 +97,7 @@ fn plan(
         .map_or("there is none".to_owned(), |stack| format!("delete it (it is {})", stack.status.as_str()));
     let mut lines = vec![
         format!("AWS:     {}", account.place()),
-        format!(
-            "webhook: {} in the context {} ({}): {webhook}",
-            settings.webhook_name(),
-            cluster.context(),
-            cluster.server()
-        ),
+        format!("webhook: {} in the context {}: {webhook}", settings.webhook_name(), cluster.place(),),
         format!("stack:   {}: {stack}", account.stack.name()),
     ];
     if settings.artifact_bucket.is_none() && account.bootstrapped.is_some() {

@@ -131,7 +131,7 @@ impl Site {
         let account = Account::look(settings).await?;
         check_policy(settings, &account)?;
         let bucket = BucketPlace::look(settings, &account).await?;
-        let cluster = Cluster::connect(settings.cluster.context.as_deref()).await?;
+        let cluster = Cluster::connect(&settings.cluster).await?;
         cluster.check_permissions().await?;
         let existing = cluster.our_webhook(&settings.webhook_name()).await?;
         let caller = site::caller(settings, &cluster, existing.as_ref())?;

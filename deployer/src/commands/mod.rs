@@ -1,6 +1,7 @@
 //! One file per subcommand; each takes what it needs and the console, and returns `Ok` or a `Failure`.
 
 pub mod cancel;
+mod consent;
 pub mod deploy;
 pub mod destroy;
 mod draft;
@@ -10,6 +11,7 @@ pub mod metrics;
 pub mod plan;
 pub mod register;
 pub mod rollback;
+pub mod rotate;
 mod site;
 pub mod status;
 pub mod synth;

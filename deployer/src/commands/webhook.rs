@@ -55,16 +55,15 @@ async fn render(settings: &Settings, args: &RenderArgs, console: &mut Console) -
 }
 
 async fn caller(settings: &Settings) -> Result<Caller, Failure> {
-    let context = settings.cluster.context.as_deref();
     match secret_from_environment()? {
         Some(secret) => {
             let name = match &settings.cluster.name {
                 Some(name) => name.clone(),
-                None => name_of_context(Cluster::connect(context).await?.context()),
+                None => name_of_context(Cluster::connect(&settings.cluster).await?.context()),
             };
             Ok(Caller { name, secret })
         }
-        None => from_cluster(settings, &Cluster::connect(context).await?).await,
+        None => from_cluster(settings, &Cluster::connect(&settings.cluster).await?).await,
     }
 }
 

@@ -139,6 +139,14 @@ pub(super) fn tag(key: &str, value: &str) -> Checked {
     rule(key.chars().chain(value.chars()).all(known), "use letters, digits, spaces and _ . : / = + - @ in tags")
 }
 
+/// As `openssl x509 -fingerprint -sha256` writes it, or without the colons; kept as lower-case hex.
+pub(super) fn fingerprint(value: &str) -> Result<String, String> {
+    let hex = value.replace(':', "").to_ascii_lowercase();
+    let well_formed = hex.len() == 64 && is_all(&hex, |c| c.is_ascii_hexdigit());
+    rule(well_formed, "use the SHA-256 fingerprint of the cluster's CA certificate, 64 hex digits")?;
+    Ok(hex)
+}
+
 /// One of a closed list.
 pub(super) fn word<W: Word>(value: &str) -> Result<W, String> {
     W::ALL.iter().copied().find(|known| known.word() == value).ok_or_else(|| {

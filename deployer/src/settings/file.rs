@@ -79,6 +79,10 @@ const CLUSTER: &[(&str, Take)] = &[
         s.cluster.ca_bundle = Some(text(v)?.into());
         Ok(())
     }),
+    ("ca_sha256", |s, v| {
+        s.cluster.ca_sha256 = Some(check::fingerprint(text(v)?)?);
+        Ok(())
+    }),
     ("context", |s, v| put(&mut s.cluster.context, v, check::not_empty)),
     ("endpoint", |s, v| put(&mut s.cluster.endpoint, v, check::endpoint)),
     ("failure_policy", |s, v| {

@@ -76,6 +76,10 @@ pub struct Cluster {
     pub failure_policy: Option<FailurePolicy>,
     /// How long the API server waits, 1..=30.
     pub timeout_seconds: u8,
+    /// SHA-256 of a certificate that the kubeconfig trusts for the cluster, 64 lower-case hex digits; `None`: any.
+    pub ca_sha256: Option<String>,
+    /// The context that the person has named (`--confirm-context`); no key of the file.
+    pub confirmed: Option<String>,
 }
 
 /// The alarms of the stack.
@@ -194,6 +198,8 @@ impl Default for Settings {
                 ca_bundle: None,
                 failure_policy: None,
                 timeout_seconds: 5,
+                ca_sha256: None,
+                confirmed: None,
             },
         }
     }
@@ -276,6 +282,7 @@ impl Settings {
         if let Some(stack_name) = &options.stack_name {
             self.stack_name.clone_from(stack_name);
         }
+        self.cluster.confirmed.clone_from(&options.confirm_context);
         let mut errors = Vec::new();
         let mut check = |option: &str, value: Option<&String>, check: fn(&str) -> Result<(), String>| {
             if let Some(value) = value

@@ -184,7 +184,7 @@ async fn within<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, 
 }
 
 async fn look_in_cluster(settings: &Settings) -> Result<(String, Option<crate::cluster::webhook::Existing>), Failure> {
-    let cluster = Cluster::connect(settings.cluster.context.as_deref()).await?;
+    let cluster = Cluster::connect(&settings.cluster).await?;
     let found = cluster.webhook(&settings.webhook_name()).await?;
     Ok((cluster.context().to_owned(), found))
 }

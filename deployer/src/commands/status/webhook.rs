@@ -105,8 +105,7 @@ fn excluded_by_name(selector: &Value) -> Option<Vec<String>> {
 
 fn knows(stack: &Stack, caller: &Caller) -> bool {
     let digests = stack.parameters.get("CallerDigests").map_or("", String::as_str);
-    let entry = format!("{}={}", caller.name, caller.secret.digest());
-    digests.split(',').any(|known| known.trim() == entry)
+    digests.split(',').any(|known| known.trim() == caller.entry())
 }
 
 /// What the settings say, with the caller that is there: a deploy would keep it too.

@@ -113,7 +113,7 @@ fn differs(with_file: bool) -> Failure {
 }
 
 async fn found(settings: &Settings, name: &str) -> Result<Existing, Failure> {
-    Cluster::connect(settings.cluster.context.as_deref()).await?.registered_webhook(name).await
+    Cluster::connect(&settings.cluster).await?.registered_webhook(name).await
 }
 
 /// As rendered for the caller that the file, else the cluster, names; the failure policy is the settings' where they say

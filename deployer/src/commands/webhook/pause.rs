@@ -14,6 +14,7 @@ use crate::{
         proof::{self, Proof},
         webhook::Existing,
     },
+    commands::consent,
     console::{Console, Report},
     error::{ExitCode, Failure},
     patience::Patience,
@@ -51,14 +52,14 @@ impl fmt::Display for State<'_> {
 /// When there is no webhook of ours, when Argo CD or Flux keeps it (`Unsafe`, unless forced), when the person says no, or
 /// when the API server refuses or goes on asking.
 pub(super) async fn pause(settings: &Settings, args: &PauseArgs, console: &mut Console) -> Result<(), Failure> {
-    let cluster = Cluster::connect(settings.cluster.context.as_deref()).await?;
+    let cluster = Cluster::connect(&settings.cluster).await?;
     let existing = cluster.registered_webhook(&settings.webhook_name()).await?;
     guard(&existing, args.force, console)?;
     let now = cluster.now().await;
     let by = cluster.who_am_i().await.unwrap_or_else(|| "somebody whose name the cluster did not tell".to_owned());
     let pause = Pause { until: now.after(args.span), by, reason: args.reason.clone() };
     explain(&cluster, &existing, &pause, now, console);
-    if !console.ask("Pause?")? {
+    if !consent::ask(settings, &cluster, "Pause?", console)? {
         return Err(Failure::new("nothing was changed: the pause was declined").with_code(ExitCode::Refused));
     }
     let existing = cluster.edit_webhook(&existing, |object| pause::add(object, &pause)).await?;
@@ -73,7 +74,7 @@ pub(super) async fn pause(settings: &Settings, args: &PauseArgs, console: &mut C
 /// # Errors
 /// As for [`pause`]; and when somebody else's pause stays in the object.
 pub(super) async fn resume(settings: &Settings, args: &ResumeArgs, console: &mut Console) -> Result<(), Failure> {
-    let cluster = Cluster::connect(settings.cluster.context.as_deref()).await?;
+    let cluster = Cluster::connect(&settings.cluster).await?;
     let existing = cluster.registered_webhook(&settings.webhook_name()).await?;
     let Some(pause) = pause::read(existing.object()) else {
         return console.report(&State {
@@ -139,7 +140,7 @@ fn guard(existing: &Existing, force: bool, console: &mut Console) -> Result<(), 
 
 fn explain(cluster: &Cluster, existing: &Existing, pause: &Pause, now: Moment, console: &mut Console) {
     console.step(&format!("Pausing the webhook {}", existing.name()));
-    console.say(&format!("cluster: the context {} ({})", cluster.context(), cluster.server()));
+    console.say(&format!("cluster: the context {}", cluster.place()));
     if let Some(before) = pause::read(existing.object()).filter(|before| !before.is_over(now)) {
         console.say(&format!("now:     {before}"));
     }

@@ -12,6 +12,7 @@ use crate::{
         proof::{self, Proof},
         webhook::Existing,
     },
+    commands::consent,
     console::{Console, Report},
     error::{ExitCode, Failure},
     patience::Patience,
@@ -50,7 +51,7 @@ pub(super) async fn promote(settings: &Settings, console: &mut Console) -> Resul
     super::since::tell(settings, &existing, console).await;
     console.step("Proving that the API server asks the webhook");
     prove(settings, &cluster, &existing, console).await?;
-    if !console.ask("Refuse Pods from now on when the webhook cannot be reached?")? {
+    if !consent::ask(settings, &cluster, "Refuse Pods from now on when the webhook cannot be reached?", console)? {
         return Err(Failure::new("nothing was changed: Fail was declined").with_code(ExitCode::Refused));
     }
     set(&cluster, &existing, FailurePolicy::Fail, console).await
@@ -66,14 +67,14 @@ pub(super) async fn demote(settings: &Settings, console: &mut Console) -> Result
         return report(&cluster, &existing, FailurePolicy::Ignore, console);
     }
     tell_settings(settings, FailurePolicy::Ignore, console);
-    if !console.ask("Admit Pods from now on when the webhook cannot be reached?")? {
+    if !consent::ask(settings, &cluster, "Admit Pods from now on when the webhook cannot be reached?", console)? {
         return Err(Failure::new("nothing was changed: Ignore was declined").with_code(ExitCode::Refused));
     }
     set(&cluster, &existing, FailurePolicy::Ignore, console).await
 }
 
 async fn look(settings: &Settings) -> Result<(Cluster, Existing), Failure> {
-    let cluster = Cluster::connect(settings.cluster.context.as_deref()).await?;
+    let cluster = Cluster::connect(&settings.cluster).await?;
     let existing = cluster.registered_webhook(&settings.webhook_name()).await?;
     existing.refuse_if_managed()?;
     Ok((cluster, existing))

@@ -1,0 +1,147 @@
+//! `deployer rotate`: a new secret for the caller, without a moment in which its calls are not known.
+//!
+//! First the stack knows both secrets, then the cluster uses the new one and that is proven, then the stack forgets the
+//! old one. Whatever the cluster uses is always one that the stack knows, so a run may be killed anywhere: the next one
+//! takes what the cluster uses for the old secret and forgets all others.
+
+use std::collections::BTreeMap;
+
+use super::{consent, register::Registration, site, site::Account};
+use crate::{
+    cluster::{
+        Cluster,
+        caller::{Caller, CallerSecret, digests_of},
+        webhook::Existing,
+    },
+    console::Console,
+    error::{ExitCode, Failure},
+    interrupt::Interrupt,
+    patience::Patience,
+    probe,
+    settings::Settings,
+    stack::{Stack, change_set::Wanted, recover::Consent},
+    synth,
+};
+
+/// What is worked on.
+struct Rotation<'a> {
+    settings: &'a Settings,
+    account: Account,
+    cluster: Cluster,
+    stack: Stack,
+    template: String,
+    old: Caller,
+    new: Caller,
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// Whatever stops it. The cluster's calls are known then as before.
+pub async fn run(settings: &Settings, console: &mut Console) -> Result<(), Failure> {
+    console.step("Looking at the account and the cluster");
+    let rotation = Rotation::look(settings).await?;
+    for line in rotation.plan() {
+        console.say(&line);
+    }
+    if !consent::ask(settings, &rotation.cluster, "Rotate?", console)? {
+        return Err(Failure::new("nothing was changed: the plan was declined").with_code(ExitCode::Refused));
+    }
+    let interrupt = Interrupt::listen();
+    let (old, new) = (&rotation.old, &rotation.new);
+    Box::pin(rotation.know("Letting the stack know both secrets", &[old, new], console, &interrupt)).await?;
+    rotation.switch(console, &interrupt).await?;
+    Box::pin(rotation.know("Letting the stack forget the old secret", &[new], console, &interrupt)).await?;
+    console.step("Done");
+    console.say(&format!("{} calls with a new secret; the old one is not known any more.", new.name));
+    Ok(())
+}
+
+impl<'a> Rotation<'a> {
+    async fn look(settings: &'a Settings) -> Result<Self, Failure> {
+        let account = Account::look(settings).await?;
+        let stack = account.stack.existing(&account.aws.region).await?;
+        // What is left of a failed creation has none, and there is nothing to rotate then.
+        stack.output(synth::OUTPUT_API_ENDPOINT)?;
+        let cluster = Cluster::connect(&settings.cluster).await?;
+        cluster.check_permissions().await?;
+        let existing = cluster.registered_webhook(&settings.webhook_name()).await?;
+        existing.refuse_if_managed()?;
+        let old = known_caller(&existing, &stack)?;
+        let new = Caller { name: old.name.clone(), secret: CallerSecret::generate()? };
+        let template = account.stack.template().await?;
+        let template =
+            template.ok_or_else(|| Failure::new(format!("the stack {} has no template", account.stack.name())))?;
+        Ok(Self { settings, account, cluster, stack, template, old, new })
+    }
+
+    fn plan(&self) -> Vec<String> {
+        vec![
+            format!("AWS:     {}", self.account.place()),
+            format!("cluster: {} in the context {}", self.old.name, self.cluster.place()),
+            format!("stack:   {}: two updates of its parameter CallerDigests, nothing else", self.account.stack.name()),
+            format!("webhook: {}: another secret in its URL, nothing else", self.settings.webhook_name()),
+        ]
+    }
+
+    /// Update the stack so that it knows exactly these callers of our name; those of others stay.
+    async fn know(
+        &self,
+        step: &str,
+        callers: &[&Caller],
+        console: &mut Console,
+        interrupt: &Interrupt,
+    ) -> Result<(), Failure> {
+        console.step(step);
+        // Read again: another cluster may have come in the meantime.
+        let now = self.account.stack.existing(&self.account.aws.region).await?;
+        let mut parameters: BTreeMap<String, String> = now.parameters;
+        let before = parameters.get("CallerDigests").map_or("", String::as_str);
+        let digests = digests_of(callers, before);
+        parameters.insert("CallerDigests".to_owned(), digests);
+        let wanted = Wanted { template: &self.template, parameters: &parameters, tags: &self.settings.tags };
+        let mut consent = Consent::new("rotate", console.assumes_yes());
+        self.account.stack.apply(&wanted, &mut consent, console, interrupt).await.map(drop)
+    }
+
+    async fn switch(&self, console: &mut Console, interrupt: &Interrupt) -> Result<(), Failure> {
+        let settings = self.settings;
+        let endpoint = site::endpoint(settings, &self.stack)?;
+        console.step(&format!("Probing {endpoint} with the new secret"));
+        let target = probe::Target {
+            endpoint,
+            caller: &self.new,
+            ca_bundle: settings.cluster.ca_bundle.as_deref(),
+            refuses: settings.refuses(probe::PROBED.0, probe::PROBED.1),
+            ignored_namespaces: &settings.ignored_namespaces,
+        };
+        probe::run(&target, Patience::ENDPOINT, console, interrupt).await?;
+        console.step(&format!("Registering it in the context {}", self.cluster.context()));
+        let ca_bundle = site::ca_bundle(settings.cluster.ca_bundle.as_deref())?;
+        let registration = Registration {
+            cluster: &self.cluster,
+            settings,
+            caller: &self.new,
+            endpoint,
+            ca_bundle: ca_bundle.as_deref(),
+            patience: Patience::API_SERVER,
+        };
+        registration.run(console, interrupt).await.map(drop)
+    }
+}
+
+/// The caller that the cluster is now. One that this stack does not know belongs to another one.
+fn known_caller(existing: &Existing, stack: &Stack) -> Result<Caller, Failure> {
+    let caller = existing.caller().ok_or_else(|| {
+        Failure::new("the webhook's URL holds no caller's secret").with_hint("Run deployer deploy, which makes one.")
+    })?;
+    let digests = stack.parameters.get("CallerDigests").map_or("", String::as_str);
+    if digests.split(',').any(|entry| entry.trim() == caller.entry()) {
+        return Ok(caller);
+    }
+    Err(Failure::new(format!("this stack does not know the secret with which {} calls", caller.name))
+        .with_hint(
+            "Is it the right --stack-name and --region? If it is, run deployer deploy, which brings both together.",
+        )
+        .with_code(ExitCode::Unsafe))
+}
