@@ -65,6 +65,9 @@ pub enum Command {
     /// Remove the webhook from the cluster, then the stack from AWS
     #[command(after_help = "Example:\n  deployer destroy --region eu-west-1 --context staging")]
     Destroy(DestroyArgs),
+    /// Look for what would stop a deploy or a cluster, each with its fix
+    #[command(after_help = "Example:\n  deployer doctor --context staging\n\nExit code 5 when there is a problem.")]
+    Doctor,
     /// Give the cluster a new secret to call with, without a gap
     #[command(after_help = "Example:\n  deployer rotate --region eu-west-1 --context staging")]
     Rotate,
@@ -278,6 +281,7 @@ pub async fn run(cli: Cli, console: &mut Console) -> Result<(), Failure> {
         // On the heap: the futures of the long commands are large.
         Command::Deploy(args) => Box::pin(commands::deploy::run(&settings, args, console)).await,
         Command::Destroy(args) => Box::pin(commands::destroy::run(&settings, args, console)).await,
+        Command::Doctor => Box::pin(commands::doctor::run(&settings, console)).await,
         Command::Rotate => Box::pin(commands::rotate::run(&settings, console)).await,
         Command::Webhook(args) => Box::pin(commands::webhook::run(&settings, &args.command, console)).await,
         Command::Logs(args) => Box::pin(commands::logs::run(&settings, args, console)).await,
@@ -305,6 +309,7 @@ mod tests {
             &["synth"],
             &["deploy"],
             &["destroy"],
+            &["doctor"],
             &["rotate"],
             &["webhook"],
             &["webhook", "render"],
@@ -340,7 +345,7 @@ mod tests {
         }
         let mut found = 0;
         walk(&Cli::command(), &mut found);
-        assert_eq!(found, 13, "each subcommand was looked at");
+        assert_eq!(found, 14, "each subcommand was looked at");
     }
 
     #[test]

@@ -3,6 +3,7 @@
 mod consent;
 pub mod deploy;
 pub mod destroy;
+pub mod doctor;
 pub mod logs;
 pub mod metrics;
 pub mod register;
