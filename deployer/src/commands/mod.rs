@@ -11,4 +11,5 @@ pub mod rotate;
 mod site;
 pub mod status;
 pub mod synth;
+mod unregister;
 pub mod webhook;
