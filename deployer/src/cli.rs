@@ -79,6 +79,9 @@ pub enum Command {
     /// Print the least that whoever deploys must be permitted, as an IAM policy
     #[command(after_help = "Example:\n  deployer iam-policy --account 111122223333 --region eu-west-1 > policy.json")]
     IamPolicy(IamPolicyArgs),
+    /// Look for what would stop a deploy or a cluster, each with its fix
+    #[command(after_help = "Example:\n  deployer doctor --context staging\n\nExit code 5 when there is a problem.")]
+    Doctor,
     /// Give the cluster a new secret to call with, without a gap
     #[command(after_help = "Example:\n  deployer rotate --region eu-west-1 --context staging")]
     Rotate,
@@ -373,6 +376,7 @@ pub async fn run(cli: Cli, console: &mut Console) -> Result<ExitCode, Failure> {
         Command::Rollback(args) => Box::pin(commands::rollback::run(&settings, args, console)).await,
         Command::Deploy(args) => Box::pin(commands::deploy::run(&settings, args, console)).await,
         Command::Destroy(args) => Box::pin(commands::destroy::run(&settings, args, console)).await,
+        Command::Doctor => Box::pin(commands::doctor::run(&settings, console)).await,
         Command::Rotate => Box::pin(commands::rotate::run(&settings, console)).await,
         Command::Webhook(args) => Box::pin(commands::webhook::run(&settings, &args.command, console)).await,
         Command::Logs(args) => Box::pin(commands::logs::run(&settings, args, console)).await,
@@ -404,6 +408,7 @@ mod tests {
             &["cancel"],
             &["rollback"],
             &["destroy"],
+            &["doctor"],
             &["rotate"],
             &["webhook"],
             &["webhook", "render"],
@@ -439,7 +444,7 @@ mod tests {
         }
         let mut found = 0;
         walk(&Cli::command(), &mut found);
-        assert_eq!(found, 17, "each subcommand was looked at");
+        assert_eq!(found, 18, "each subcommand was looked at");
     }
 
     #[test]

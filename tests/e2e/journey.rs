@@ -116,7 +116,10 @@ async fn again(cluster: &Kubernetes, deployer: &Deployer) -> Result<()> {
 }
 
 async fn destroy(cluster: &Kubernetes, deployer: &Deployer) -> Result<()> {
-    deployer.destroy(false).await?.well("destroy")?;
+    let finished = deployer.destroy(false).await?.well("destroy")?;
+    if !finished.said.contains("a Pod that was refused before is admitted now") {
+        return Err(Trouble::new(format!("it was not looked whether Pods are admitted: {}", finished.said)));
+    }
     if cluster.webhook(STACK).await?.is_some() {
         return Err(Trouble::new("the webhook configuration is still there"));
     }

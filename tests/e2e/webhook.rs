@@ -14,6 +14,7 @@ use crate::reviews;
 
 const PODS: &str = "pods.ecr-compliance.webhook";
 /// Exit codes of the deployer.
+const REFUSED: i32 = 3;
 const UNSAFE: i32 = 4;
 const CHANGED: i32 = 5;
 
@@ -26,7 +27,9 @@ pub(crate) async fn run(cluster: &Kubernetes, deployer: &Deployer, report: &mut 
     report.scenario("pause: it ends by itself at its second", ends(cluster, deployer)).await;
     report.scenario("gitops: what Argo CD keeps is not touched", gitops(cluster, deployer)).await;
     report.scenario("rotate: no call is unknown meanwhile", rotate(cluster, deployer)).await;
+    report.scenario("doctor: well, and what is wrong", doctor(cluster, deployer)).await;
     report.scenario("demote: at once, without AWS", demote(cluster, deployer)).await;
+    report.scenario("contexts: pinned, and confirmed by name", contexts(deployer)).await;
 }
 
 async fn check(cluster: &Kubernetes, deployer: &Deployer) -> Result<()> {
@@ -59,7 +62,9 @@ async fn promote(cluster: &Kubernetes, deployer: &Deployer) -> Result<()> {
     is(cluster, "failurePolicy", &json!("Fail")).await?;
     deployer.deploy(false).await?.well("deploy")?;
     is(cluster, "failurePolicy", &json!("Fail")).await?;
-    ended(&deployer.run(&["webhook", "check"], false).await?, 0, &[])
+    deployer.run(&["webhook", "render", "--out", "webhook.yaml"], false).await?.well("render")?;
+    let same = ["the webhook in the cluster: the same as webhook.yaml"];
+    ended(&deployer.run(&["webhook", "check", "webhook.yaml"], false).await?, 0, &same)
 }
 
 /// Function and AWS are both gone, and the policy is `Fail`: nothing can be created until somebody pauses.
@@ -192,6 +197,26 @@ async fn is_known(cluster: &Kubernetes) -> Result<bool> {
         Err((_, message)) if message.contains("an error on the server") => Ok(false),
         Err((_, message)) => Err(Trouble::new(message)),
     }
+}
+
+async fn doctor(cluster: &Kubernetes, deployer: &Deployer) -> Result<()> {
+    let well = ["ok       credentials", "ok       stack", "ok       bucket", "ok       cluster", "ok       webhook"];
+    ended(&deployer.run(&["doctor"], false).await?, 0, &well)?;
+    edit(cluster, &json!({ "timeoutSeconds": 2 })).await?;
+    let finished = deployer.without_aws().run(&["doctor"], false).await?;
+    ended(&finished, CHANGED, &["PROBLEM  credentials", "PROBLEM  timeout", "ok       cluster"])?;
+    edit(cluster, &json!({ "timeoutSeconds": 5 })).await
+}
+
+async fn contexts(deployer: &Deployer) -> Result<()> {
+    let demote = ["webhook", "demote", "--yes", "--confirm-context", "elsewhere"];
+    let promote = ["webhook", "promote", "--confirm-context", "elsewhere"];
+    ended(&deployer.run(&demote, false).await?, 0, &["failurePolicy Ignore"])?;
+    ended(&deployer.run(&promote, false).await?, REFUSED, &["--confirm-context says elsewhere"])?;
+    deployer.configure(&format!("ca_sha256 = \"{}\"\n", "ab".repeat(32)))?;
+    let refused = deployer.run(&["webhook", "check"], false).await?;
+    deployer.configure("")?;
+    ended(&refused, UNSAFE, &["is not the cluster that is pinned"])
 }
 
 /// A compliant Pod passes, and a bad one is refused by a verdict.

@@ -82,6 +82,17 @@ pub async fn build(settings: &Settings, source_dir: &Path, console: &mut Console
     Ok(artifact)
 }
 
+/// Whether [`build`] would find what it needs here, in words.
+///
+/// # Errors
+/// What is missing, with the way out.
+pub async fn can_build(settings: &Settings) -> Result<String, Failure> {
+    let tools = toolchain::Tools::find().await;
+    let plan = toolchain::plan(&tools, settings.architecture)?;
+    toolchain::need_cargo_lambda(&tools).await?;
+    Ok(format!("the function can be built for {}", plan.architecture.word()))
+}
+
 /// Takes a built binary (`--artifact`).
 ///
 /// # Errors

@@ -161,7 +161,7 @@ fn command(tools: &Tools, plan: &Plan, source_dir: &Path) -> Command {
     command
 }
 
-async fn need_cargo_lambda(tools: &Tools) -> Result<(), Failure> {
+pub(super) async fn need_cargo_lambda(tools: &Tools) -> Result<(), Failure> {
     match output(&tools.cargo, &["lambda", "--version"]).await {
         Some(_) => Ok(()),
         None => Err(Failure::new("cargo-lambda, which builds the function, is not installed").with_hint(HINT_LAMBDA)),

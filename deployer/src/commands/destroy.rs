@@ -4,6 +4,7 @@
 use super::{
     consent,
     site::{self, Account},
+    unregister,
 };
 use crate::{
     cli::DestroyArgs,
@@ -128,10 +129,7 @@ async fn remove_webhook(
     match fate {
         Fate::Keep(why) => console.warn(&format!("left alone: {why}")),
         Fate::Absent => console.say("there is none"),
-        Fate::Delete => {
-            let deleted = cluster.delete_webhook(&name).await?;
-            console.say(if deleted { "deleted" } else { "there is none any more" });
-        }
+        Fate::Delete => unregister::run(settings, cluster, console).await?,
     }
     Ok(())
 }

@@ -17,6 +17,7 @@ use crate::{
     cluster::{
         Cluster,
         caller::{Caller, CallerSecret, name_of_context},
+        policy,
         webhook::Existing,
     },
     console::Console,
@@ -45,23 +46,24 @@ pub async fn run(settings: &Settings, command: &WebhookCommand, console: &mut Co
 }
 
 async fn render(settings: &Settings, args: &RenderArgs, console: &mut Console) -> Result<(), Failure> {
-    let caller = caller(settings).await?;
+    let (caller, found) = caller(settings).await?;
     let endpoint = endpoint(settings).await?;
     let ca_bundle = site::ca_bundle(settings.cluster.ca_bundle.as_deref())?;
     let url = caller.url(&endpoint);
-    let failure_policy = settings.cluster.failure_policy.unwrap_or(FailurePolicy::Ignore);
+    let failure_policy = settings.cluster.failure_policy.or(found).unwrap_or(FailurePolicy::Ignore);
     let manifest = WebhookManifest { url: &url, ca_bundle: ca_bundle.as_deref(), failure_policy };
     write(&synth::webhook_manifest(settings, &manifest)?, args, console)
 }
 
-async fn caller(settings: &Settings) -> Result<Caller, Failure> {
+/// Where the cluster was looked at, with its failure policy: whoever commits the manifest must not lower it unawares.
+async fn caller(settings: &Settings) -> Result<(Caller, Option<FailurePolicy>), Failure> {
     match secret_from_environment()? {
         Some(secret) => {
             let name = match &settings.cluster.name {
                 Some(name) => name.clone(),
                 None => name_of_context(Cluster::connect(&settings.cluster).await?.context()),
             };
-            Ok(Caller { name, secret })
+            Ok((Caller { name, secret }, None))
         }
         None => from_cluster(settings, &Cluster::connect(&settings.cluster).await?).await,
     }
@@ -77,7 +79,7 @@ fn secret_from_environment() -> Result<Option<CallerSecret>, Failure> {
     }
 }
 
-async fn from_cluster(settings: &Settings, cluster: &Cluster) -> Result<Caller, Failure> {
+async fn from_cluster(settings: &Settings, cluster: &Cluster) -> Result<(Caller, Option<FailurePolicy>), Failure> {
     let name = settings.webhook_name();
     let existing = cluster.our_webhook(&name).await?;
     let known = existing.as_ref().and_then(Existing::caller).ok_or_else(|| {
@@ -87,7 +89,8 @@ async fn from_cluster(settings: &Settings, cluster: &Cluster) -> Result<Caller, 
         ))
         .with_hint(format!("Run deployer deploy first, choose the --context, or give {SECRET_VARIABLE}."))
     })?;
-    Ok(Caller { name: settings.cluster.name.clone().unwrap_or(known.name), ..known })
+    let policy = existing.as_ref().and_then(|existing| policy::read(existing.object()));
+    Ok((Caller { name: settings.cluster.name.clone().unwrap_or(known.name), ..known }, policy))
 }
 
 /// AWS is not asked where the owner overrides what it would say.

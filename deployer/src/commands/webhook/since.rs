@@ -18,6 +18,8 @@ use crate::{
     synth,
 };
 
+/// Longer than this nobody waits for numbers.
+const PATIENCE: Duration = Duration::from_secs(20);
 /// Metrics are kept for 455 days.
 const LONGEST: Duration = Duration::from_hours(455 * 24);
 
@@ -32,7 +34,10 @@ const TOLD: &[(&str, &[Known], &str, &str)] = &[
 /// Tells it, line by line.
 pub(super) async fn tell(settings: &Settings, existing: &Existing, console: &mut Console) {
     console.step("Looking at what was decided since the webhook is there");
-    match read(settings, existing).await {
+    let asked = tokio::time::timeout(PATIENCE, read(settings, existing)).await;
+    let asked =
+        asked.unwrap_or_else(|_| Err(Failure::new(format!("AWS gave no answer within {} s", PATIENCE.as_secs()))));
+    match asked {
         Ok(lines) => lines.iter().for_each(|line| console.say(line)),
         Err(failure) => {
             let cause = failure.cause.map(|cause| format!(": {cause}")).unwrap_or_default();
