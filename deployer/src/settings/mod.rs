@@ -57,6 +57,8 @@ pub struct Settings {
     pub alarms: Alarms,
     /// The cluster that calls (`[cluster]`).
     pub cluster: Cluster,
+    /// Templates of the owner's in place of ours, by name (`--templates`; no key of the file).
+    pub templates: BTreeMap<String, String>,
 }
 
 /// The cluster that the webhook is registered in.
@@ -192,6 +194,7 @@ impl Default for Settings {
                 failure_policy: FailurePolicy::Ignore,
                 timeout_seconds: 5,
             },
+            templates: BTreeMap::new(),
         }
     }
 }
