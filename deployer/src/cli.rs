@@ -1,6 +1,9 @@
 //! The command line: its grammar, its help, and which file of `commands/` a subcommand means. No command's work happens here.
 
-use std::{path::PathBuf, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use clap::{Args, Parser, Subcommand};
 
@@ -11,6 +14,7 @@ use crate::{
     error::{ExitCode, Failure},
     settings::Settings,
     stack::recover::{Choice, Consent},
+    synth,
 };
 
 /// Deploy a Kubernetes admission webhook that admits only Pods with compliant ECR images.
@@ -101,6 +105,18 @@ pub enum Command {
     Status(StatusArgs),
 }
 
+impl Command {
+    /// `--templates`, of the commands that have it.
+    fn templates(&self) -> Option<&Path> {
+        match self {
+            Self::Synth(args) => args.templates.dir.as_deref(),
+            Self::Plan(args) => args.templates.dir.as_deref(),
+            Self::Deploy(args) => args.templates.dir.as_deref(),
+            _ => None,
+        }
+    }
+}
+
 /// Options of `deployer synth`.
 #[derive(Debug, Clone, Default, Args)]
 pub struct SynthArgs {
@@ -111,8 +127,22 @@ pub struct SynthArgs {
     #[arg(long, value_name = "FILE")]
     pub artifact: Option<PathBuf>,
     /// Print the function's policy.json instead of the stack
-    #[arg(long, conflicts_with_all = ["out", "artifact"])]
+    #[arg(long, conflicts_with_all = ["out", "artifact", "check"])]
     pub policy: bool,
+    /// Check the templates instead of printing them: references, duplicate keys, capabilities; with cfn-lint if it is found
+    #[arg(long, conflicts_with = "out")]
+    pub check: bool,
+    /// Where templates of your own are.
+    #[command(flatten)]
+    pub templates: TemplatesArgs,
+}
+
+/// Templates of the owner's.
+#[derive(Debug, Clone, Default, Args)]
+pub struct TemplatesArgs {
+    /// Folder with templates that take the place of ours of the same name, such as resources/api.yaml.tera
+    #[arg(long = "templates", value_name = "DIR")]
+    pub dir: Option<PathBuf>,
 }
 
 /// Where the function comes from.
@@ -132,6 +162,9 @@ pub struct PlanArgs {
     /// Where the function comes from.
     #[command(flatten)]
     pub function: FunctionArgs,
+    /// Where templates of your own are.
+    #[command(flatten)]
+    pub templates: TemplatesArgs,
     /// Write the plan to this file, and the function's zip beside it, for `deployer deploy --plan`
     #[arg(long, value_name = "FILE")]
     pub save: Option<PathBuf>,
@@ -146,6 +179,9 @@ pub struct DeployArgs {
     /// Where the function comes from.
     #[command(flatten)]
     pub function: FunctionArgs,
+    /// Where templates of your own are.
+    #[command(flatten)]
+    pub templates: TemplatesArgs,
     /// Carry out this saved plan, without asking; it is refused when anything has changed since
     #[arg(long, value_name = "FILE", conflicts_with_all = ["artifact", "source", "recover", "retain", "skip"])]
     pub plan: Option<PathBuf>,
@@ -365,7 +401,10 @@ fn duration(text: &str) -> Result<Duration, String> {
 /// # Errors
 /// Whatever the subcommand fails with; `Usage` when the settings are wrong.
 pub async fn run(cli: Cli, console: &mut Console) -> Result<ExitCode, Failure> {
-    let settings = Settings::load(&cli.global)?;
+    let mut settings = Settings::load(&cli.global)?;
+    if let Some(dir) = cli.command.templates() {
+        settings.templates = synth::read_overrides(dir)?;
+    }
     let done = match &cli.command {
         Command::Synth(args) => commands::synth::run(&settings, args, console),
         // On the heap: the futures of the long commands are large.

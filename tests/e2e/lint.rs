@@ -1,4 +1,4 @@
-//! The rendered templates under AWS's own resource schemas, as cfn-lint carries them.
+//! The rendered templates under AWS's own resource schemas, as cfn-lint carries them, and under the rules of checkov.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -6,6 +6,7 @@ use std::process::Command;
 use deployer::settings::{Architecture, Settings};
 use deployer::synth::{self, ArtifactLocation};
 use local_world::root;
+use serde_json::Value;
 
 /// Commercial (twice), China and GovCloud.
 const REGIONS: [&str; 4] = ["us-east-1", "eu-west-1", "cn-north-1", "us-gov-west-1"];
@@ -13,8 +14,7 @@ const REGIONS: [&str; 4] = ["us-east-1", "eu-west-1", "cn-north-1", "us-gov-west
 #[test]
 fn cfn_lint_finds_nothing_in_four_regions_of_three_partitions() {
     let checkout = root::checkout().expect("the tests run in a checkout");
-    let dir = checkout.join("target/e2e").join(format!("lint-{}", std::process::id()));
-    std::fs::create_dir_all(&dir).expect("the target folder can be written");
+    let dir = folder(&checkout, "lint");
     let output = Command::new(linters(&checkout).join("bin/cfn-lint"))
         // Informational findings count as well.
         .args(["--include-checks", "I", "--regions"])
@@ -26,6 +26,42 @@ fn cfn_lint_finds_nothing_in_four_regions_of_three_partitions() {
     let said = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success() && said.trim().is_empty(), "{}:\n{said}", output.status);
     std::fs::remove_dir_all(&dir).expect("it can be removed");
+}
+
+#[test]
+fn checkov_finds_nothing_but_what_is_suppressed_with_a_reason() {
+    let checkout = root::checkout().expect("the tests run in a checkout");
+    let dir = folder(&checkout, "checkov");
+    let texts = templates(&dir);
+    let mut command = Command::new(linters(&checkout).join("bin/checkov"));
+    command.args(["--skip-download", "--quiet", "--compact", "--framework", "cloudformation", "--output", "json"]);
+    for text in &texts {
+        command.arg("--file").arg(text);
+    }
+    let output = command.output().expect("checkov starts");
+    let said = String::from_utf8_lossy(&output.stdout);
+    let found: Value = serde_json::from_str(&said).unwrap_or_else(|error| {
+        panic!("{}: {error}\n{said}{}", output.status, String::from_utf8_lossy(&output.stderr))
+    });
+    let list = |kind: &str| found["results"][kind].as_array().cloned().unwrap_or_default();
+    let names = |checks: Vec<Value>| -> Vec<String> {
+        checks.iter().map(|check| format!("{} {}", check["check_id"], check["resource"])).collect()
+    };
+    assert_eq!(names(list("failed_checks")), [""; 0]);
+    assert!(list("passed_checks").len() > 20, "it looked at nothing: {said}");
+    let skipped = list("skipped_checks");
+    assert!(!skipped.is_empty(), "the suppressions are not read any more");
+    for check in skipped {
+        let reason = check["check_result"]["suppress_comment"].as_str().unwrap_or_default();
+        assert!(reason.split_whitespace().count() > 5, "{check}: no reason");
+    }
+    std::fs::remove_dir_all(&dir).expect("it can be removed");
+}
+
+fn folder(checkout: &Path, name: &str) -> PathBuf {
+    let dir = checkout.join("target/e2e").join(format!("{name}-{}", std::process::id()));
+    std::fs::create_dir_all(&dir).expect("the target folder can be written");
+    dir
 }
 
 /// The environment of the linters, installed when it is missing.

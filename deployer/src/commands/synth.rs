@@ -1,14 +1,18 @@
 //! `deployer synth`: prints the stack template. Offline: it must not open a connection.
 
-use std::{fs, path::Path};
+use std::{fmt, fs, path::Path, process::Command};
 
+use serde::Serialize;
+
+use super::register;
 use crate::{
     artifact,
     cli::SynthArgs,
-    console::Console,
+    console::{Console, Report},
     error::Failure,
     settings::{Architecture, Settings},
-    synth::{self, ArtifactLocation},
+    stack::change_set::capabilities,
+    synth::{self, ArtifactLocation, WebhookManifest},
 };
 
 /// Stands where a built artefact's hash would.
@@ -26,6 +30,9 @@ pub fn run(settings: &Settings, args: &SynthArgs, console: &mut Console) -> Resu
     }
     let (location, architecture) = locate(settings, args.artifact.as_deref())?;
     let stack = synth::stack_template(settings, &location, architecture)?;
+    if args.check {
+        return check(settings, &stack, console);
+    }
     let Some(dir) = &args.out else {
         return console.document("stack.yaml", &stack);
     };
@@ -36,6 +43,65 @@ pub fn run(settings: &Settings, args: &SynthArgs, console: &mut Console) -> Resu
         console.say(&format!("wrote {path}"));
     }
     Ok(())
+}
+
+/// What `check` found nothing wrong with.
+#[derive(Debug, Serialize)]
+struct Checked {
+    /// What `CloudFormation` wants acknowledged.
+    capabilities: Vec<String>,
+    /// Bytes of the stack's template, of which 51,199 may be sent.
+    bytes: usize,
+    /// Whether cfn-lint looked, too.
+    cfn_lint: bool,
+}
+
+impl Report for Checked {
+    const KIND: &'static str = "check";
+}
+
+impl fmt::Display for Checked {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let lint = if self.cfn_lint { "cfn-lint finds nothing" } else { "cfn-lint was not found on PATH" };
+        write!(out, "the templates are sound: {} bytes, {}; {lint}", self.bytes, self.capabilities.join(", "))
+    }
+}
+
+/// Rendering has found what is undefined, twice there or dangling already; the rest is AWS's schemas, as cfn-lint has them.
+fn check(settings: &Settings, stack: &str, console: &mut Console) -> Result<(), Failure> {
+    let bootstrap = synth::bootstrap_template(settings)?;
+    let url = format!("https://host.invalid/v1/name/{PLACEHOLDER_HASH}");
+    let failure_policy = register::policy_of(settings, None);
+    synth::webhook_manifest(settings, &WebhookManifest { url: &url, ca_bundle: None, failure_policy })?;
+    let cfn_lint = lint(settings, &[("stack.yaml", stack), ("bootstrap.yaml", &bootstrap)])?;
+    console.report(&Checked { capabilities: capabilities(stack), bytes: stack.len(), cfn_lint })
+}
+
+/// `false` when there is no cfn-lint.
+fn lint(settings: &Settings, texts: &[(&str, &str)]) -> Result<bool, Failure> {
+    let unwritable =
+        |error: std::io::Error| Failure::new("the templates cannot be given to cfn-lint").caused_by(&error);
+    let dir = std::env::temp_dir().join(format!("deployer-check-{}", std::process::id()));
+    let mut command = Command::new("cfn-lint");
+    command.args(["--include-checks", "I"]);
+    if let Some(region) = &settings.region {
+        command.args(["--regions", region]);
+    }
+    command.arg("--");
+    for (name, text) in texts {
+        command.arg(write(&dir, name, text)?);
+    }
+    let output = command.output();
+    fs::remove_dir_all(&dir).map_err(unwritable)?;
+    let output = match output {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(false),
+        output => output.map_err(unwritable)?,
+    };
+    let said = [output.stdout, output.stderr].concat();
+    if output.status.success() {
+        return Ok(true);
+    }
+    Err(Failure::new("cfn-lint finds fault with the templates").with_cause(String::from_utf8_lossy(&said).trim()))
 }
 
 fn print_policy(settings: &Settings, console: &mut Console) -> Result<(), Failure> {
@@ -77,7 +143,7 @@ mod tests {
     fn both_templates_are_written_into_the_folder_and_again_with_the_same_bytes() {
         let dir = tempfile::tempdir().unwrap();
         let out = dir.path().join("new/folder");
-        let args = SynthArgs { out: Some(out.clone()), artifact: None, policy: false };
+        let args = SynthArgs { out: Some(out.clone()), ..SynthArgs::default() };
         let mut seen = Vec::new();
         for _ in 0..2 {
             run(&Settings::default(), &args, &mut console()).unwrap();
@@ -113,9 +179,26 @@ mod tests {
     }
 
     #[test]
+    fn what_is_checked_is_told_and_a_template_of_the_owner_is_checked_too() {
+        let stack = synth::stack_template(
+            &Settings::default(),
+            &locate(&Settings::default(), None).unwrap().0,
+            Architecture::Arm64,
+        )
+        .unwrap();
+        assert_eq!(capabilities(&stack), ["CAPABILITY_IAM"]);
+        let own = "  Api:\n    Type: AWS::ApiGatewayV2::Api\n    Properties:\n      Name: {Ref: Absent}\n";
+        let templates = std::collections::BTreeMap::from([("resources/api.yaml.tera".to_owned(), own.to_owned())]);
+        let settings = Settings { templates, ..Settings::default() };
+        let args = SynthArgs { check: true, ..SynthArgs::default() };
+        let failure = run(&settings, &args, &mut console()).unwrap_err();
+        assert!(failure.cause.unwrap().contains("Absent"));
+    }
+
+    #[test]
     fn a_folder_that_cannot_be_made_is_named() {
         let file = tempfile::NamedTempFile::new().unwrap();
-        let args = SynthArgs { out: Some(file.path().join("below")), artifact: None, policy: false };
+        let args = SynthArgs { out: Some(file.path().join("below")), ..SynthArgs::default() };
         let failure = run(&Settings::default(), &args, &mut console()).unwrap_err();
         assert!(failure.message.contains("below"), "{failure:?}");
     }

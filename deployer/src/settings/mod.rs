@@ -59,6 +59,8 @@ pub struct Settings {
     pub alarms: Alarms,
     /// The cluster that calls (`[cluster]`).
     pub cluster: Cluster,
+    /// Templates of the owner's in place of ours, by name (`--templates`; no key of the file).
+    pub templates: BTreeMap<String, String>,
 }
 
 /// The cluster that the webhook is registered in.
@@ -201,6 +203,7 @@ impl Default for Settings {
                 ca_sha256: None,
                 confirmed: None,
             },
+            templates: BTreeMap::new(),
         }
     }
 }

@@ -52,6 +52,7 @@ fn every_key_is_read() {
         "cost center" = "a/b"
     "#;
     let expected = Settings {
+        templates: BTreeMap::new(),
         stack_name: "Webhook-2".to_owned(),
         region: Some("eu-central-1".to_owned()),
         profile: Some("ops".to_owned()),

@@ -77,7 +77,7 @@ impl StackClient {
         console: &mut Console,
         interrupt: &Interrupt,
     ) -> Result<Prepared, Failure> {
-        let Settled { step, found, retry } = self.settle(Goal::Deploy, consent, console, interrupt).await?;
+        let Settled { step, found, retry } = Box::pin(self.settle(Goal::Deploy, consent, console, interrupt)).await?;
         let operation = match (&step, &found) {
             (Step::DeleteThenCreate, Some(stack)) => return Ok(Prepared::Leftovers(stack.clone())),
             (Step::Update, _) => Operation::Update,
@@ -189,9 +189,9 @@ impl StackClient {
         interrupt: &Interrupt,
     ) -> Result<(Applied, Stack), Failure> {
         loop {
-            match self.prepare(wanted, Some(consent), console, interrupt).await? {
+            match Box::pin(self.prepare(wanted, Some(consent), console, interrupt)).await? {
                 Prepared::Unchanged(stack) => return Ok((Applied::Unchanged, stack)),
-                Prepared::Ready(ready) => return self.carry_out(&ready, console, interrupt).await,
+                Prepared::Ready(ready) => return Box::pin(self.carry_out(&ready, console, interrupt)).await,
                 Prepared::Leftovers(stack) => self.clear(&stack, console, interrupt).await?,
             }
         }

@@ -76,17 +76,6 @@ impl Wanted<'_> {
         format!("{PREFIX}{digest}-{seconds}")
     }
 
-    /// The least that `CloudFormation` wants acknowledged for this template.
-    fn capabilities(&self) -> Vec<Capability> {
-        if !self.template.contains("AWS::IAM::") {
-            Vec::new()
-        } else if names_an_iam_resource(self.template) {
-            vec![Capability::CapabilityNamedIam]
-        } else {
-            vec![Capability::CapabilityIam]
-        }
-    }
-
     fn parameters(&self) -> Vec<Parameter> {
         let parameter =
             |(key, value): (&String, &String)| Parameter::builder().parameter_key(key).parameter_value(value).build();
@@ -96,6 +85,19 @@ impl Wanted<'_> {
     fn tags(&self) -> Vec<Tag> {
         self.tags.iter().map(|(key, value)| Tag::builder().key(key).value(value).build()).collect()
     }
+}
+
+/// The least that `CloudFormation` wants acknowledged for this template.
+#[must_use]
+pub fn capabilities(template: &str) -> Vec<String> {
+    let needed = if !template.contains("AWS::IAM::") {
+        return Vec::new();
+    } else if names_an_iam_resource(template) {
+        Capability::CapabilityNamedIam
+    } else {
+        Capability::CapabilityIam
+    };
+    vec![needed.as_str().to_owned()]
 }
 
 /// Whether an IAM resource is given a fixed name. Read line by line: our templates are YAML with `Type` first, and
@@ -133,7 +135,9 @@ impl StackClient {
             .template_body(wanted.template)
             .set_parameters(Some(wanted.parameters()))
             .set_tags(Some(wanted.tags()))
-            .set_capabilities(Some(wanted.capabilities()))
+            .set_capabilities(Some(
+                capabilities(wanted.template).iter().map(|word| Capability::from(word.as_str())).collect(),
+            ))
             .send()
             .await
             .map_err(|error| {
@@ -322,24 +326,22 @@ mod tests {
 
     #[test]
     fn only_a_named_iam_resource_needs_the_wider_capability() {
-        let (parameters, tags) = (BTreeMap::new(), BTreeMap::new());
-        let cases = [
+        let cases: [(&str, &str, Vec<&str>); 4] = [
             ("no IAM at all", "Type: AWS::S3::Bucket", vec![]),
-            ("an unnamed role", "Type: AWS::IAM::Role\nProperties:\n  Path: /", vec![Capability::CapabilityIam]),
+            ("an unnamed role", "Type: AWS::IAM::Role\nProperties:\n  Path: /", vec!["CAPABILITY_IAM"]),
             (
                 "a policy that refers to a role",
                 "Type: AWS::IAM::RolePolicy\n  RoleName: {Ref: Role}",
-                vec![Capability::CapabilityIam],
+                vec!["CAPABILITY_IAM"],
             ),
             (
                 "a named role",
                 "  Type: AWS::IAM::Role\n  Properties:\n    RoleName: admin",
-                vec![Capability::CapabilityNamedIam],
+                vec!["CAPABILITY_NAMED_IAM"],
             ),
         ];
         for (name, template, expected) in cases {
-            let wanted = Wanted { template, parameters: &parameters, tags: &tags };
-            assert_eq!(wanted.capabilities(), expected, "{name}");
+            assert_eq!(capabilities(template), expected, "{name}");
         }
     }
 

@@ -2,12 +2,14 @@
 
 mod check;
 mod engine;
+mod overrides;
 mod webhook;
 
 use std::collections::BTreeMap;
 
 use tera::Context;
 
+pub use self::overrides::read as read_overrides;
 pub use self::webhook::{WebhookManifest, webhook_manifest};
 use crate::{
     error::Failure,
@@ -78,15 +80,15 @@ pub fn stack_template(
     architecture: Architecture,
 ) -> Result<String, Failure> {
     let context = stack_context(settings, artifact, architecture);
-    cloudformation(engine::EMBEDDED, "stack.yaml.tera", &context)
+    cloudformation(&overrides::lay_over(&settings.templates), "stack.yaml.tera", &context)
 }
 
 /// The stack that holds the artefact's bucket, as `CloudFormation` YAML with its comments.
 ///
 /// # Errors
 /// As for [`stack_template`].
-pub fn bootstrap_template(_settings: &Settings) -> Result<String, Failure> {
-    cloudformation(engine::EMBEDDED, "bootstrap.yaml.tera", &Context::new())
+pub fn bootstrap_template(settings: &Settings) -> Result<String, Failure> {
+    cloudformation(&overrides::lay_over(&settings.templates), "bootstrap.yaml.tera", &Context::new())
 }
 
 /// Every Parameter of the stack with its value: always passed explicitly, so none is ever left at an older deploy's.

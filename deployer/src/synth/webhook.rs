@@ -3,7 +3,7 @@
 use base64::{Engine, engine::general_purpose::STANDARD};
 use tera::Context;
 
-use super::{check, engine};
+use super::{check, engine, overrides};
 use crate::{
     error::Failure,
     settings::{FailurePolicy, Settings, Word},
@@ -37,7 +37,7 @@ pub fn webhook_manifest(settings: &Settings, manifest: &WebhookManifest<'_>) -> 
     context.insert("excluded_namespaces", &excluded_namespaces(settings));
     context.insert("timeout_seconds", &settings.cluster.timeout_seconds);
     context.insert("failure_policy", manifest.failure_policy.word());
-    let text = engine::render(engine::EMBEDDED, "webhook.yaml.tera", &context)?;
+    let text = engine::render(&overrides::lay_over(&settings.templates), "webhook.yaml.tera", &context)?;
     check::parse("webhook.yaml.tera", &text)?;
     Ok(text)
 }

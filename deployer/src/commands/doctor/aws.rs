@@ -8,7 +8,10 @@ use crate::{
     commands::site::Account,
     error::Failure,
     settings::Settings,
-    stack::Stack,
+    stack::{
+        Stack,
+        status::{Goal, Step, next_step},
+    },
     upload::Bucket,
 };
 
@@ -39,13 +42,25 @@ pub(super) async fn look(settings: &Settings, findings: &mut Vec<Finding>) -> Op
             return None;
         }
     };
-    findings.push(match account.stack.intention(account.found.as_ref()) {
-        Ok(words) => Finding::ok("stack", format!("{}: a deploy would {words}", account.stack.name())),
-        Err(failure) => Finding::failed("stack", failure),
-    });
+    findings.push(state_of(account.stack.name(), account.found.as_ref()));
     let name = settings.artifact_bucket.clone().unwrap_or_else(|| account.bucket_name());
     findings.push(bucket(settings, &account, &identity, &name).await);
     account.found
+}
+
+/// Whether a deploy could begin.
+fn state_of(name: &str, found: Option<&Stack>) -> Finding {
+    let status = found.map_or("absent", |stack| stack.status.as_str());
+    let why = match next_step(found.map(|stack| &stack.status), Goal::Deploy) {
+        Step::Recover(stuck) => stuck.why(),
+        Step::Stop(stop) => stop.why,
+        Step::WaitThenDecide => {
+            return Finding::ok("stack", format!("{name} is {status}: a deploy would wait for that"));
+        }
+        _ => return Finding::ok("stack", format!("{name} is {status}: a deploy can begin")),
+    };
+    let failure = Failure::new(format!("the stack {name} is {status}: {why}"));
+    Finding::failed("stack", failure.with_hint("deployer deploy says what can be done and asks."))
 }
 
 async fn identity(settings: &Settings) -> Result<(Aws, Identity), Failure> {

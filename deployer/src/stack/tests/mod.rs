@@ -99,7 +99,9 @@ impl Script {
     async fn apply_agreeing(&self, mut consent: Consent, interrupt: &Interrupt) -> Result<Applied, Failure> {
         let (parameters, tags) = (BTreeMap::from([("LogLevel".to_owned(), "info".to_owned())]), BTreeMap::new());
         let wanted = Wanted { template: "Resources: {}", parameters: &parameters, tags: &tags };
-        self.stack().apply(&wanted, &mut consent, &mut self.console(), interrupt).await.map(|(applied, _)| applied)
+        Box::pin(self.stack().apply(&wanted, &mut consent, &mut self.console(), interrupt))
+            .await
+            .map(|(applied, _)| applied)
     }
 
     async fn delete(&self) -> Result<bool, Failure> {
@@ -107,7 +109,7 @@ impl Script {
     }
 
     async fn delete_agreeing(&self, mut consent: Consent) -> Result<bool, Failure> {
-        self.stack().delete(&mut consent, &mut self.console(), &Interrupt::never()).await
+        Box::pin(self.stack().delete(&mut consent, &mut self.console(), &Interrupt::never())).await
     }
 
     fn console(&self) -> Console {
