@@ -62,8 +62,6 @@ pub struct Review<'a> {
     /// What it is about, if not a Pod: an object whose Pods will be judged later. It is never denied.
     pub template: Option<TemplateKind>,
     object: Object<'a>,
-    /// The object as it came; it is read again only where that is needed.
-    raw: Option<&'a RawValue>,
 }
 
 /// What there is to look at.
@@ -91,22 +89,12 @@ impl Review<'_> {
 impl Review<'_> {
     /// When the API server made the Pod that is to be created: its own time, not the user's.
     #[must_use]
-    pub fn created(&self) -> Option<String> {
-        let is_new_pod = self.operation == Operation::Create && self.template.is_none();
-        let object = self.raw.filter(|_| is_new_pod)?;
-        serde_json::from_str::<Created>(object.get()).ok()?.metadata.creation_timestamp
+    pub fn created(&self) -> Option<&str> {
+        match &self.object {
+            Object::Pod { new, .. } if self.operation == Operation::Create => new.created(),
+            _ => None,
+        }
     }
-}
-
-#[derive(Deserialize)]
-struct Created {
-    metadata: CreatedMetadata,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct CreatedMetadata {
-    creation_timestamp: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -223,7 +211,6 @@ fn read_request(request: Request<'_>) -> Result<Review<'_>, (u16, String)> {
         dry_run: request.dry_run,
         template,
         object,
-        raw: request.object,
     })
 }
 

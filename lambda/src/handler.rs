@@ -95,7 +95,7 @@ impl Webhook {
             Err(refusal) => return refused(body, refusal),
         };
         let request = policy::Request { namespace: &review.namespace, images: review.images() };
-        let patience = Patience::of(review.created().as_deref(), query);
+        let patience = Patience::of(review.created(), query);
         let (verdict, gathered) = self.verdict(&request, patience).await;
         let again = retry::may_pass(&verdict) && patience.is_some_and(|patience| patience.suffices(SystemTime::now()));
         let decision = Decision::judged(&review, &request.images, verdict, &gathered, &self.policy_version);

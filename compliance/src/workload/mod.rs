@@ -1,7 +1,7 @@
 //! Every image field of a Pod, and of the template of one, with the path where it stands.
 //!
-//! A view that borrows from the request's bytes: only image fields are read, everything else is skipped without being
-//! built. Two equal keys where an image can stand are an error, so that nobody can show one image to us and another
+//! A view that borrows from the request's bytes: only image fields and the time of creation are read, everything else is
+//! skipped without being built. Two equal keys where an image can stand are an error, so that nobody can show one image to us and another
 //! to the API server. This file must not judge an image, not even an empty one: what is there is yielded.
 
 mod template;
@@ -21,7 +21,16 @@ pub use template::{TemplateKind, TemplateView};
 #[serde(bound(deserialize = "'de: 'a"))]
 pub struct PodView<'a> {
     #[serde(default)]
+    metadata: Option<Metadata<'a>>,
+    #[serde(default)]
     spec: Option<PodSpec<'a>>,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(rename_all = "camelCase", bound(deserialize = "'de: 'a"))]
+struct Metadata<'a> {
+    #[serde(default)]
+    creation_timestamp: Option<Text<'a>>,
 }
 
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -96,6 +105,12 @@ impl Kind {
 }
 
 impl PodView<'_> {
+    /// `metadata.creationTimestamp`, as text: made by the API server, whatever the user wrote there.
+    #[must_use]
+    pub fn created(&self) -> Option<&str> {
+        self.metadata.as_ref()?.creation_timestamp.as_ref().map(|text| text.0.as_ref())
+    }
+
     /// Every image field, in the order of the lists. A container or image volume that names no image is yielded with
     /// an empty one: it is for the rules to refuse what cannot be read.
     #[must_use]
