@@ -379,3 +379,17 @@ async fn an_absurdly_long_image_is_cut_in_the_log() {
     assert_eq!(response["allowed"], false);
     assert!(world.lines.text().len() < 8192, "{}", world.lines.text().len());
 }
+
+#[tokio::test]
+async fn a_pod_of_thousands_of_images_has_a_bounded_answer_and_costs_ecr_a_bounded_number_of_calls() {
+    let world = World::new(throttling);
+    let mut review = review("nginx");
+    let container = |n: usize| json!({ "name": "c", "image": format!("{ACCEPTED}/team/app-{n}:1.0") });
+    review["request"]["object"]["spec"]["containers"] = (0..20_000).map(container).collect();
+    let response = world.admit(&review).await;
+    assert_eq!(response["allowed"], false);
+    assert!(response.to_string().len() < 8192, "{}", response.to_string().len());
+    assert!(world.lines.text().len() < 65_536, "{}", world.lines.text().len());
+    let calls = world.calls.load(Ordering::SeqCst);
+    assert!(calls <= 16, "three hundred repositories in calls of 100 and 25, and the registry: {calls}");
+}

@@ -1,8 +1,9 @@
 //! Every image field of a Pod, and of the template of one, with the path where it stands.
 //!
-//! A view that borrows from the request's bytes: only image fields are read, everything else is skipped without being
-//! built. Two equal keys where an image can stand are an error, so that nobody can show one image to us and another
-//! to the API server. This file must not judge an image, not even an empty one: what is there is yielded.
+//! A view that borrows from the request's bytes: only image fields and the time of creation are read, everything else is
+//! skipped without being built. Two equal keys where an image can stand are an error, so that nobody can show one image
+//! to us and another to the API server. This file must not judge an image, not even an empty one: what is there is
+//! yielded.
 
 mod template;
 

@@ -13,7 +13,11 @@ pub(crate) fn pod(random: &mut Random, images: &mut Images) -> Value {
         let least = usize::from(list == "containers");
         // Most Pods have a single container.
         let count = if random.percent(60) { least } else { random.below(most + 1) };
-        let items: Vec<Value> = (0..count).map(|_| container(random, images)).collect();
+        let mut items: Vec<Value> = (0..count).map(|_| container(random, images)).collect();
+        if random.percent(15) {
+            // The same image twice: before an update it may have been there once.
+            items.extend(items.first().cloned());
+        }
         put(random, &mut spec, list, items);
     }
     let count = if random.percent(70) { 0 } else { random.below(3) };
