@@ -5,14 +5,18 @@
 
 mod age;
 mod image;
+mod platform;
 
 use std::collections::BTreeMap;
 use std::fmt;
 
 pub use self::age::Age;
+pub(crate) use self::image::{INDEX_MEDIA_TYPES, is_index_type};
 pub use self::image::{
-    Image, ImageFacts, ImageId, ImageKey, ImageStatus, ScanReport, ScanResult, ScanStatus, Severity, WantedImages,
+    Image, ImageFacts, ImageId, ImageKey, ImageStatus, PlatformScan, ScanDetail, ScanReport, ScanResult, ScanStatus,
+    Severity, WantedImages,
 };
+pub use self::platform::{Platform, Platforms};
 use crate::registry::Registry;
 
 /// One repository of one registry: what facts are kept under.
@@ -165,10 +169,20 @@ pub struct Unavailable {
 }
 
 impl Unavailable {
-    /// Whether ECR failed to say anything, as opposed to saying no: only then may an older answer stand in.
+    /// Whether ECR, or the way to it, failed to say anything, as opposed to saying no: only then may an older answer stand in.
     #[must_use]
     pub fn is_outage(&self) -> bool {
-        matches!(self.code, "throttled" | "timeout" | "unreachable" | "ecr-error" | "unreadable-answer")
+        matches!(
+            self.code,
+            "throttled"
+                | "timeout"
+                | "unreachable"
+                | "ecr-error"
+                | "unreadable-answer"
+                | "role-throttled"
+                | "role-timeout"
+                | "role-unreachable"
+        )
     }
 
     /// A reason that did not come from AWS.
@@ -218,7 +232,7 @@ impl Facts {
     }
 
     /// What is known of the vulnerabilities in this image; `None` when nobody asked, which is also so for an image
-    /// that does not exist, that is archived, or that is an index.
+    /// that does not exist or is archived.
     #[must_use]
     pub fn scan(&self, key: &ImageKey) -> Option<&ScanResult> {
         self.scans.get(key).map(|(result, _)| result)

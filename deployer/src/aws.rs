@@ -106,12 +106,20 @@ pub fn code<E: ProvideErrorMetadata>(error: &SdkError<E>) -> Option<&str> {
     error.as_service_error().and_then(ProvideErrorMetadata::code)
 }
 
+/// Whether [`describe`] told of credentials that are not valid any more.
+#[must_use]
+pub fn says_expired(described: &str) -> bool {
+    EXPIRED.iter().any(|code| described.contains(&format!("code {code},")))
+}
+
+const EXPIRED: [&str; 3] = ["ExpiredToken", "ExpiredTokenException", "RequestExpired"];
+
 fn way_out<E>(error: &SdkError<E>) -> Option<&'static str>
 where
     E: ProvideErrorMetadata + std::error::Error + 'static,
 {
     match code(error) {
-        Some("ExpiredToken" | "ExpiredTokenException" | "RequestExpired") => {
+        Some(code) if EXPIRED.contains(&code) => {
             Some("The credentials have expired. Log in again (for example: aws sso login), then repeat the command.")
         }
         Some("InvalidClientTokenId" | "UnrecognizedClientException" | "SignatureDoesNotMatch") => {

@@ -5,10 +5,12 @@ use std::{path::PathBuf, time::Duration};
 use clap::{Args, Parser, Subcommand};
 
 use crate::{
+    cluster::pause::LONGEST,
     commands,
     console::{Console, Output},
-    error::Failure,
+    error::{ExitCode, Failure},
     settings::Settings,
+    stack::recover::{Choice, Consent},
 };
 
 /// Deploy a Kubernetes admission webhook that admits only Pods with compliant ECR images.
@@ -55,9 +57,19 @@ pub enum Command {
     /// Print the stack's template, without any connection
     #[command(after_help = "Example:\n  deployer synth --out target/synth && cfn-lint target/synth/*.yaml")]
     Synth(SynthArgs),
+    /// Show what a deploy would do to the stacks and the webhook, and do nothing
+    #[command(after_help = "Example:\n  deployer plan --save plan.json && deployer deploy --plan plan.json\n\n\
+        The file holds no secret. It is carried out as it is, or refused when the world has moved since.")]
+    Plan(PlanArgs),
     /// Build the function, deploy the stack, probe it and register the webhook
     #[command(after_help = "Example:\n  deployer deploy --region eu-west-1 --context staging")]
     Deploy(DeployArgs),
+    /// Take back the update of the stack that runs
+    #[command(after_help = "Example:\n  deployer cancel --region eu-west-1")]
+    Cancel,
+    /// Bring a stack that stopped half-way back to its last good state, or the code that was deployed before
+    #[command(after_help = "Example:\n  deployer rollback --code")]
+    Rollback(RollbackArgs),
     /// Remove the webhook from the cluster, then the stack from AWS
     #[command(after_help = "Example:\n  deployer destroy --region eu-west-1 --context staging")]
     Destroy(DestroyArgs),
@@ -91,9 +103,9 @@ pub struct SynthArgs {
     pub policy: bool,
 }
 
-/// Options of `deployer deploy`.
+/// Where the function comes from.
 #[derive(Debug, Clone, Default, Args)]
-pub struct DeployArgs {
+pub struct FunctionArgs {
     /// Deploy this built `bootstrap` binary instead of building one
     #[arg(long, value_name = "FILE", conflicts_with = "source")]
     pub artifact: Option<PathBuf>,
@@ -102,9 +114,74 @@ pub struct DeployArgs {
     pub source: Option<PathBuf>,
 }
 
+/// Options of `deployer plan`.
+#[derive(Debug, Clone, Default, Args)]
+pub struct PlanArgs {
+    /// Where the function comes from.
+    #[command(flatten)]
+    pub function: FunctionArgs,
+    /// Write the plan to this file, and the function's zip beside it, for `deployer deploy --plan`
+    #[arg(long, value_name = "FILE")]
+    pub save: Option<PathBuf>,
+    /// End with exit code 5 when there are changes, with 0 when there are none
+    #[arg(long)]
+    pub exit_code: bool,
+}
+
+/// Options of `deployer deploy`.
+#[derive(Debug, Clone, Default, Args)]
+pub struct DeployArgs {
+    /// Where the function comes from.
+    #[command(flatten)]
+    pub function: FunctionArgs,
+    /// Carry out this saved plan, without asking; it is refused when anything has changed since
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["artifact", "source", "recover", "retain", "skip"])]
+    pub plan: Option<PathBuf>,
+    /// What to do with a stack that is stuck.
+    #[command(flatten)]
+    pub recovery: RecoveryArgs,
+}
+
+/// What to do with a stack that is stuck. `--yes` never answers what may destroy resources.
+#[derive(Debug, Clone, Default, Args)]
+pub struct RecoveryArgs {
+    /// What to do with a stack that stopped half-way, instead of being asked: retry, rollback, delete or continue
+    #[arg(long, value_enum, value_name = "WHAT", hide_possible_values = true)]
+    pub recover: Option<Choice>,
+    /// Where deleting it failed: leave these resources in the account
+    #[arg(long, value_name = "NAMES", value_delimiter = ',')]
+    pub retain: Vec<String>,
+    /// Where undoing an update failed: leave these resources as they are
+    #[arg(long, value_name = "NAMES", value_delimiter = ',')]
+    pub skip: Vec<String>,
+}
+
+impl RecoveryArgs {
+    /// What the person has agreed to.
+    #[must_use]
+    pub fn consent(&self, command: &'static str, yes: bool) -> Consent {
+        Consent::new(command, yes).agreeing_to(self.recover, &self.retain, &self.skip)
+    }
+}
+
+/// Options of `deployer rollback`.
+#[derive(Debug, Clone, Default, Args)]
+pub struct RollbackArgs {
+    /// Give a stack that is well the function back that was deployed before; its settings stay
+    #[arg(long, conflicts_with = "skip")]
+    pub code: bool,
+    /// Where undoing an update failed: leave these resources as they are
+    #[arg(long, value_name = "NAMES", value_delimiter = ',')]
+    pub skip: Vec<String>,
+}
+
 /// Options of `deployer destroy`.
 #[derive(Debug, Clone, Default, Args)]
-pub struct DestroyArgs {}
+pub struct DestroyArgs {
+    /// Where deleting the stack failed: leave these resources in the account
+    #[arg(long, value_name = "NAMES", value_delimiter = ',')]
+    pub retain: Vec<String>,
+}
 
 /// `deployer webhook …`.
 #[derive(Debug, Clone, Args)]
@@ -121,6 +198,25 @@ pub enum WebhookCommand {
     #[command(after_help = "Example:\n  deployer webhook render --out webhook.yaml\n\n\
         The caller's secret is read from the webhook in the cluster, or from DEPLOYER_CALLER_SECRET.")]
     Render(RenderArgs),
+    /// Compare the webhook configuration in the cluster, and a committed file, with what they should be
+    #[command(after_help = "Example:\n  deployer webhook check webhook.yaml\n\n\
+        Exit code 5 when something differs. The caller's secret is that of the file, else of the cluster, unless\n\
+        DEPLOYER_CALLER_SECRET gives it.")]
+    Check(CheckArgs),
+    /// Admit new Pods unjudged for a while, in an emergency; it ends by itself
+    #[command(after_help = "Example:\n  deployer webhook pause --for 30m --reason \"ECR is down, INC-1234\"\n\n\
+        The API server itself ends the pause, at its second. Changes to Pods that exist stay judged.\n\
+        Only the cluster is asked: it works when AWS does not.")]
+    Pause(PauseArgs),
+    /// End a pause early
+    #[command(after_help = "Example:\n  deployer webhook resume")]
+    Resume(ResumeArgs),
+    /// Refuse Pods when the webhook cannot be reached (failurePolicy Fail), after a fresh proof
+    #[command(after_help = "Example:\n  deployer webhook promote --context staging")]
+    Promote,
+    /// Admit Pods when the webhook cannot be reached (failurePolicy Ignore), at once
+    #[command(after_help = "Example:\n  deployer webhook demote --context staging")]
+    Demote,
 }
 
 /// Options of `deployer webhook render`.
@@ -129,6 +225,53 @@ pub struct RenderArgs {
     /// Write to this file instead of stdout
     #[arg(long, value_name = "FILE")]
     pub out: Option<PathBuf>,
+}
+
+/// Options of `deployer webhook check`.
+#[derive(Debug, Clone, Default, Args)]
+pub struct CheckArgs {
+    /// A committed manifest: compared with what it should be, and the cluster with it
+    #[arg(value_name = "FILE")]
+    pub file: Option<PathBuf>,
+    /// Do not look at the cluster: the file is compared with the settings and the stack alone
+    #[arg(long, requires = "file")]
+    pub no_cluster: bool,
+}
+
+/// Options of `deployer webhook pause`.
+#[derive(Debug, Clone, Args)]
+pub struct PauseArgs {
+    /// How long: a number and s, m or h; up to 24h
+    #[arg(long = "for", value_name = "DURATION", value_parser = pause_span)]
+    pub span: Duration,
+    /// Why, for whoever finds it; kept in the cluster
+    #[arg(long, value_name = "TEXT", value_parser = reason)]
+    pub reason: String,
+    /// Also where Argo CD or Flux keeps the object, and may undo it
+    #[arg(long)]
+    pub force: bool,
+}
+
+/// Options of `deployer webhook resume`.
+#[derive(Debug, Clone, Default, Args)]
+pub struct ResumeArgs {
+    /// Also where Argo CD or Flux keeps the object, and may undo it
+    #[arg(long)]
+    pub force: bool,
+}
+
+/// As long as a pause may be.
+fn pause_span(text: &str) -> Result<Duration, String> {
+    let span = duration(text)?;
+    let fits = span > Duration::ZERO && span <= LONGEST;
+    fits.then_some(span).ok_or_else(|| format!("\"{text}\" is not between 1s and {}h", LONGEST.as_secs() / 3600))
+}
+
+/// One line that somebody can read.
+fn reason(text: &str) -> Result<String, String> {
+    let text = text.trim();
+    let fits = (1..=256).contains(&text.chars().count()) && !text.chars().any(char::is_control);
+    fits.then(|| text.to_owned()).ok_or_else(|| "give one line of 1 to 256 characters".to_owned())
 }
 
 /// Options of `deployer logs`.
@@ -198,18 +341,23 @@ fn duration(text: &str) -> Result<Duration, String> {
 ///
 /// # Errors
 /// Whatever the subcommand fails with; `Usage` when the settings are wrong.
-pub async fn run(cli: Cli, console: &mut Console) -> Result<(), Failure> {
+pub async fn run(cli: Cli, console: &mut Console) -> Result<ExitCode, Failure> {
     let settings = Settings::load(&cli.global)?;
-    match &cli.command {
+    let done = match &cli.command {
         Command::Synth(args) => commands::synth::run(&settings, args, console),
         // On the heap: the futures of the long commands are large.
+        // The one command that answers by its exit code too.
+        Command::Plan(args) => return Box::pin(commands::plan::run(&settings, args, console)).await,
+        Command::Cancel => Box::pin(commands::cancel::run(&settings, console)).await,
+        Command::Rollback(args) => Box::pin(commands::rollback::run(&settings, args, console)).await,
         Command::Deploy(args) => Box::pin(commands::deploy::run(&settings, args, console)).await,
         Command::Destroy(args) => Box::pin(commands::destroy::run(&settings, args, console)).await,
         Command::Webhook(args) => Box::pin(commands::webhook::run(&settings, &args.command, console)).await,
         Command::Logs(args) => Box::pin(commands::logs::run(&settings, args, console)).await,
         Command::Status(args) => Box::pin(commands::status::run(&settings, args, console)).await,
         Command::Metrics(args) => Box::pin(commands::metrics::run(&settings, args, console)).await,
-    }
+    };
+    done.map(|()| ExitCode::Ok)
 }
 
 #[cfg(test)]
@@ -229,10 +377,18 @@ mod tests {
         for path in [
             &[][..],
             &["synth"],
+            &["plan"],
             &["deploy"],
+            &["cancel"],
+            &["rollback"],
             &["destroy"],
             &["webhook"],
             &["webhook", "render"],
+            &["webhook", "check"],
+            &["webhook", "pause"],
+            &["webhook", "resume"],
+            &["webhook", "promote"],
+            &["webhook", "demote"],
             &["logs"],
             &["metrics"],
         ] {
@@ -260,7 +416,7 @@ mod tests {
         }
         let mut found = 0;
         walk(&Cli::command(), &mut found);
-        assert_eq!(found, 7, "each subcommand was looked at");
+        assert_eq!(found, 15, "each subcommand was looked at");
     }
 
     #[test]
@@ -268,6 +424,18 @@ mod tests {
         for line in ["deployer --stack-name a synth", "deployer synth --stack-name a"] {
             let cli = Cli::try_parse_from(line.split(' ')).unwrap();
             assert_eq!(cli.global.stack_name.as_deref(), Some("a"), "{line}");
+        }
+    }
+
+    #[test]
+    fn a_pause_has_an_end_and_a_reason() {
+        for (text, good) in [("1s", true), ("24h", true), ("1d", true), ("0s", false), ("25h", false), ("1w", false)] {
+            assert_eq!(pause_span(text).is_ok(), good, "{text}");
+        }
+        let long = "x".repeat(257);
+        for (text, good) in [("ECR is down", true), ("", false), ("  ", false), ("a\nb", false), (long.as_str(), false)]
+        {
+            assert_eq!(reason(text).is_ok(), good, "{text:?}");
         }
     }
 

@@ -12,7 +12,10 @@ use std::{
 use serde::Serialize;
 use serde_json::json;
 
-use crate::error::{ExitCode, Failure};
+use crate::{
+    error::{ExitCode, Failure},
+    interrupt::{Interrupt, interrupted},
+};
 
 /// `schema` of every JSON line. It changes when a field goes or changes its meaning, not when one is added.
 pub const SCHEMA: &str = "deployer/1";
@@ -215,9 +218,7 @@ impl Console {
             return Ok(true);
         }
         let Some(answers) = &mut self.answers else {
-            return Err(Failure::new(format!("\"{question}\" cannot be asked: stdin is not a terminal"))
-                .with_hint("Give --yes to go on without questions.")
-                .with_code(ExitCode::Refused));
+            return Err(nobody_to_ask(question));
         };
         let _ = write!(self.err, "{question} [y/N] ");
         let _ = self.err.flush();
@@ -226,6 +227,55 @@ impl Console {
             Failure::new("the answer could not be read").caused_by(&error).with_code(ExitCode::Refused)
         })?;
         Ok(matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes"))
+    }
+
+    /// Whether `--yes` was given.
+    #[must_use]
+    pub const fn assumes_yes(&self) -> bool {
+        self.assume_yes
+    }
+
+    /// Whether somebody is there to answer.
+    #[must_use]
+    pub fn can_ask(&self) -> bool {
+        self.answers.is_some()
+    }
+
+    /// As [`Console::ask`], but Ctrl-C is heard while we wait for the answer.
+    ///
+    /// # Errors
+    /// As [`Console::ask`]; `Interrupted` when we are asked to stop.
+    pub async fn ask_until(&mut self, question: &str, interrupt: &Interrupt) -> Result<bool, Failure> {
+        if self.assume_yes || self.answers.is_none() {
+            return self.ask(question);
+        }
+        let answer = self.prompt(&format!("{question} [y/N]"), interrupt).await?;
+        Ok(matches!(answer.to_ascii_lowercase().as_str(), "y" | "yes"))
+    }
+
+    /// What the person types after `question`, in one line. `--yes` is no answer to this.
+    ///
+    /// # Errors
+    /// `Refused` when nobody can be asked; `Interrupted` when we are asked to stop.
+    pub async fn prompt(&mut self, question: &str, interrupt: &Interrupt) -> Result<String, Failure> {
+        let Some(mut answers) = self.answers.take() else { return Err(nobody_to_ask(question)) };
+        let _ = write!(self.err, "{question} ");
+        let _ = self.err.flush();
+        // A thread of its own that nobody waits for: reading a terminal cannot be given up.
+        let (sender, answer) = tokio::sync::oneshot::channel();
+        std::thread::spawn(move || {
+            let mut text = String::new();
+            let read = answers.read_line(&mut text);
+            let _ = sender.send((answers, read.map(|_| text)));
+        });
+        let unread = || Failure::new("the answer could not be read").with_code(ExitCode::Refused);
+        let Some(answered) = interrupt.unless_asked(answer).await else {
+            self.line("");
+            return Err(interrupted("interrupted instead of an answer; nothing was changed"));
+        };
+        let (answers, read) = answered.map_err(|_| unread())?;
+        self.answers = Some(answers);
+        read.map(|text| text.trim().to_owned()).map_err(|error| unread().caused_by(&error))
     }
 
     /// Progress that cannot be shown (stderr closed) is no reason to stop a deployment half-way.
@@ -237,6 +287,12 @@ impl Console {
     fn paint(&self, code: &str, text: &str) -> String {
         if self.colour { format!("\u{1b}[{code}m{text}\u{1b}[0m") } else { text.to_owned() }
     }
+}
+
+fn nobody_to_ask(question: &str) -> Failure {
+    Failure::new(format!("\"{question}\" cannot be asked: stdin is not a terminal"))
+        .with_hint("Give --yes to go on without questions.")
+        .with_code(ExitCode::Refused)
 }
 
 #[cfg(test)]

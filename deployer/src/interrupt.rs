@@ -10,37 +10,52 @@ use crate::error::{ExitCode, Failure};
 /// Resolves once the person wants us to stop.
 #[derive(Clone, Debug)]
 pub struct Interrupt {
-    asked: watch::Receiver<bool>,
+    asked: watch::Sender<bool>,
+    /// Somebody listens always, so that asking never fails.
+    listener: watch::Receiver<bool>,
 }
 
 impl Interrupt {
-    /// Listen for Ctrl-C and SIGTERM from now on, for the life of the process. Needs a tokio runtime.
+    /// Listen for Ctrl-C and SIGTERM from now on, for the life of the process: the first asks to stop, the second ends the
+    /// process at once. Needs a tokio runtime.
     #[must_use]
     pub fn listen() -> Self {
-        let (sender, asked) = watch::channel(false);
+        let interrupt = Self::never();
+        let asked = interrupt.asked.clone();
         tokio::spawn(async move {
-            signalled().await;
-            // Nobody is left to tell when every receiver is gone.
-            let _ = sender.send(true);
-            // Keep the channel open: a closed one reads as "never".
-            std::future::pending::<()>().await;
+            loop {
+                signalled().await;
+                if asked.send_replace(true) {
+                    end_now();
+                }
+            }
         });
-        Self { asked }
+        interrupt
+    }
+
+    /// One that nobody pulls.
+    #[must_use]
+    pub fn never() -> Self {
+        let (asked, listener) = watch::channel(false);
+        Self { asked, listener }
     }
 
     /// One that a test can pull: send `true`.
     #[must_use]
     pub fn manual() -> (watch::Sender<bool>, Self) {
-        let (sender, asked) = watch::channel(false);
-        (sender, Self { asked })
+        let interrupt = Self::never();
+        (interrupt.asked.clone(), interrupt)
     }
 
-    /// Wait until we are asked to stop; for ever if that cannot happen any more.
+    /// The person said to go on: the next Ctrl-C asks again, instead of ending the process.
+    pub fn rearm(&self) {
+        self.asked.send_replace(false);
+    }
+
+    /// Wait until we are asked to stop.
     pub async fn asked(&self) {
-        let mut asked = self.asked.clone();
-        if asked.wait_for(|asked| *asked).await.is_err() {
-            std::future::pending::<()>().await;
-        }
+        // We hold the sender, so the channel cannot close.
+        let _ = self.listener.clone().wait_for(|asked| *asked).await;
     }
 
     /// Run `work` unless we are asked to stop first; then `None`, and the work is dropped where it stands.
@@ -56,6 +71,12 @@ impl Interrupt {
 /// The failure of an interrupted command.
 pub fn interrupted(message: impl Into<String>) -> Failure {
     Failure::new(message).with_code(ExitCode::Interrupted)
+}
+
+/// Asked twice: nothing is tidied up. Whatever runs in AWS goes on there, and the next run takes it up.
+#[allow(clippy::exit, reason = "the person does not want to wait for anything, cleaning up included")]
+fn end_now() {
+    std::process::exit(i32::from(ExitCode::Interrupted as u8));
 }
 
 #[cfg(unix)]
@@ -84,14 +105,18 @@ mod tests {
     async fn work_is_dropped_when_we_are_asked_to_stop() {
         let (pull, interrupt) = Interrupt::manual();
         assert_eq!(interrupt.unless_asked(async { 1 }).await, Some(1));
-        pull.send(true).unwrap();
+        pull.send_replace(true);
         assert_eq!(interrupt.unless_asked(std::future::pending::<u8>()).await, None);
     }
 
     #[tokio::test]
-    async fn a_closed_channel_is_no_wish_to_stop() {
+    async fn rearmed_it_waits_for_the_next_wish_to_stop() {
         let (pull, interrupt) = Interrupt::manual();
-        drop(pull);
+        pull.send_replace(true);
+        interrupt.asked().await;
+        interrupt.rearm();
         assert_eq!(interrupt.unless_asked(async { 1 }).await, Some(1));
+        pull.send_replace(true);
+        assert_eq!(interrupt.unless_asked(std::future::pending::<u8>()).await, None);
     }
 }

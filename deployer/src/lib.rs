@@ -15,6 +15,8 @@ pub mod error;
 mod golden;
 pub mod interrupt;
 pub mod logs;
+pub mod patience;
+pub mod plan;
 pub mod probe;
 pub mod settings;
 pub mod stack;

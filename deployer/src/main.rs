@@ -13,7 +13,7 @@ async fn main() -> ExitCode {
     let cli = Cli::parse();
     let mut console = Console::standard(cli.global.yes, cli.global.output);
     match deployer::run(cli, &mut console).await {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code.into(),
         Err(failure) => {
             console.failure(&failure);
             failure.code.into()

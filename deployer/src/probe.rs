@@ -16,6 +16,7 @@ use crate::{
     console::Console,
     error::{Failure, chain},
     interrupt::{Interrupt, interrupted},
+    patience::Patience,
 };
 
 /// The uid that the reviews carry; the answer has to echo it.
@@ -39,21 +40,6 @@ pub struct Target<'a> {
     pub refuses: bool,
     /// Namespaces that are not judged.
     pub ignored_namespaces: &'a [String],
-}
-
-/// How long a new endpoint may take until it answers as it must.
-#[derive(Clone, Copy, Debug)]
-pub struct Patience {
-    /// Tries per review.
-    pub attempts: usize,
-    /// Pause between two of them.
-    pub pause: Duration,
-}
-
-impl Default for Patience {
-    fn default() -> Self {
-        Self { attempts: 30, pause: Duration::from_secs(2) }
-    }
 }
 
 /// One review: what is sent where, and what must come back.
@@ -147,9 +133,7 @@ fn checks(target: &Target<'_>) -> Result<Vec<Check>, Failure> {
 async fn persist(client: &Client, check: &Check, patience: Patience) -> Result<Answer, String> {
     let mut last = "nothing was sent".to_owned();
     for attempt in 0..patience.attempts {
-        if attempt > 0 {
-            tokio::time::sleep(patience.pause).await;
-        }
+        patience.before(attempt).await;
         match send(client, check).await {
             Ok(answer) if (check.judge)(&answer) => return Ok(answer),
             Ok(answer) => last = summary(&answer),

@@ -6,10 +6,15 @@ use aws_config::SdkConfig;
 use aws_sdk_s3::{
     Client,
     primitives::ByteStream,
-    types::{ChecksumAlgorithm, Delete, ObjectIdentifier},
+    types::{ChecksumAlgorithm, Delete, MetadataDirective, Object, ObjectIdentifier},
 };
 
-use crate::{aws, error::Failure};
+use crate::{
+    aws,
+    error::{ExitCode, Failure},
+};
+
+const CONTENT_TYPE: &str = "application/zip";
 
 /// One bucket, which must belong to one account.
 #[derive(Clone, Debug)]
@@ -24,8 +29,19 @@ pub struct Bucket {
 pub enum Upload {
     /// The object was written.
     Written,
-    /// The same content was there already.
+    /// The same content was there already, and is what was deployed last.
     AlreadyThere,
+}
+
+/// A zip in the bucket.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Zip {
+    /// Its key.
+    pub key: String,
+    /// When it was written, milliseconds since 1970: when it was deployed last, for a deploy of anything but the newest
+    /// writes it again.
+    pub millis: i64,
+    size: i64,
 }
 
 impl Bucket {
@@ -57,16 +73,27 @@ impl Bucket {
         match listed {
             Ok(_) => Ok(true),
             Err(error) if aws::code(&error) == Some("NoSuchBucket") => Ok(false),
+            Err(error) if aws::code(&error) == Some("AccessDenied") => Err(aws::failure(
+                &format!(
+                    "the bucket s3://{} is not one of the account {}, or these credentials may not list it",
+                    self.name, self.owner
+                ),
+                &error,
+            )
+            .with_hint("Nothing was uploaded. Set artifact_bucket in deployer.toml to a bucket of this account.")
+            .with_code(ExitCode::Unsafe)),
             Err(error) => Err(aws::failure(&format!("s3://{} cannot be used", self.name), &error)),
         }
     }
 
-    /// Write `bytes` to `key` unless an object of that key and size is there.
+    /// Write `bytes` to `key`, below `prefix`, unless it is the newest zip there already.
     ///
     /// # Errors
     /// When S3 refuses.
-    pub async fn upload(&self, key: &str, bytes: Vec<u8>) -> Result<Upload, Failure> {
-        if self.holds(key, bytes.len()).await? {
+    pub async fn upload(&self, prefix: &str, key: &str, bytes: Vec<u8>) -> Result<Upload, Failure> {
+        // The size guards against an upload that broke off; the key is made of the content's hash.
+        let size = i64::try_from(bytes.len()).ok();
+        if self.zips(prefix).await?.first().is_some_and(|newest| newest.key == key && Some(newest.size) == size) {
             return Ok(Upload::AlreadyThere);
         }
         self.client
@@ -75,7 +102,7 @@ impl Bucket {
             .key(key)
             .expected_bucket_owner(&self.owner)
             .checksum_algorithm(ChecksumAlgorithm::Sha256)
-            .content_type("application/zip")
+            .content_type(CONTENT_TYPE)
             .body(ByteStream::from(bytes))
             .send()
             .await
@@ -83,23 +110,56 @@ impl Bucket {
         Ok(Upload::Written)
     }
 
-    /// By listing, not by HEAD: a HEAD on a missing key is remembered by S3, and `CloudFormation` then gets "Access Denied".
-    async fn holds(&self, key: &str, size: usize) -> Result<bool, Failure> {
-        let listed = self
-            .client
-            .list_objects_v2()
-            .bucket(&self.name)
-            .prefix(key)
-            .max_keys(1)
-            .expected_bucket_owner(&self.owner)
-            .send()
-            .await
-            .map_err(|error| aws::failure(&format!("s3://{} could not be listed", self.name), &error))?;
-        // The size guards against an upload that broke off; the key is made of the content's hash.
-        Ok(listed
-            .contents()
-            .iter()
-            .any(|object| object.key() == Some(key) && object.size() == i64::try_from(size).ok()))
+    /// The zips below `prefix`, the one that was written last first. By listing, not by HEAD: a HEAD on a missing key is
+    /// remembered by S3, and `CloudFormation` then gets "Access Denied". A bucket that does not exist has none.
+    ///
+    /// # Errors
+    /// When S3 refuses.
+    pub async fn zips(&self, prefix: &str) -> Result<Vec<Zip>, Failure> {
+        let (mut zips, mut token) = (Vec::new(), None);
+        loop {
+            let request = self.client.list_objects_v2().bucket(&self.name).prefix(prefix);
+            let request = request.expected_bucket_owner(&self.owner).set_continuation_token(token);
+            let page = match request.send().await {
+                Ok(page) => page,
+                Err(error) if aws::code(&error) == Some("NoSuchBucket") => return Ok(Vec::new()),
+                Err(error) => return Err(aws::failure(&format!("s3://{} could not be listed", self.name), &error)),
+            };
+            zips.extend(page.contents().iter().filter_map(zip));
+            token = page.next_continuation_token().map(str::to_owned);
+            if token.is_none() {
+                break;
+            }
+        }
+        zips.sort_by(|one, other| other.millis.cmp(&one.millis).then_with(|| one.key.cmp(&other.key)));
+        Ok(zips)
+    }
+
+    /// Write the zip `key` again as it is, so that it is the newest.
+    ///
+    /// # Errors
+    /// When S3 refuses.
+    pub async fn touch(&self, key: &str) -> Result<(), Failure> {
+        let request = self.client.copy_object().bucket(&self.name).key(key).copy_source(format!("{}/{key}", self.name));
+        // S3 copies an object onto itself only when something about it is said anew.
+        let request = request.metadata_directive(MetadataDirective::Replace).content_type(CONTENT_TYPE);
+        let request = request.expected_bucket_owner(&self.owner).expected_source_bucket_owner(&self.owner);
+        let sent = request.checksum_algorithm(ChecksumAlgorithm::Sha256).send().await;
+        sent.map(drop)
+            .map_err(|error| aws::failure(&format!("s3://{}/{key} could not be written again", self.name), &error))
+    }
+
+    /// Delete all but `current` and the newest `keep` others of the zips below `prefix`; the number of them.
+    ///
+    /// # Errors
+    /// When S3 refuses.
+    pub async fn prune(&self, prefix: &str, current: &str, keep: usize) -> Result<usize, Failure> {
+        let zips = self.zips(prefix).await?;
+        let old: Vec<&Zip> = zips.iter().filter(|zip| zip.key != current).skip(keep).collect();
+        for zip in &old {
+            self.purge(&zip.key).await?;
+        }
+        Ok(old.len())
     }
 
     /// Delete every version and delete marker under `prefix`; the number of them.
@@ -175,6 +235,15 @@ impl Bucket {
             ))),
         }
     }
+}
+
+/// Only what has our shape, `….zip` with a hash for its name: whatever else lies there is somebody's.
+fn zip(object: &Object) -> Option<Zip> {
+    let key = object.key()?;
+    let hash = key.rsplit('/').next()?.strip_suffix(".zip")?;
+    let ours = hash.len() == 64 && hash.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let millis = object.last_modified().and_then(|time| time.to_millis().ok()).unwrap_or_default();
+    ours.then(|| Zip { key: key.to_owned(), millis, size: object.size().unwrap_or_default() })
 }
 
 fn identifier(key: &str, version: Option<&str>) -> Option<ObjectIdentifier> {

@@ -88,18 +88,19 @@ impl Review<'_> {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Envelope<'a> {
+struct Envelope<'a, O> {
     #[serde(borrow, default)]
     api_version: Cow<'a, str>,
     #[serde(borrow, default)]
     kind: Cow<'a, str>,
     #[serde(borrow)]
-    request: Option<Request<'a>>,
+    request: Option<Request<'a, O>>,
 }
 
+/// `O` is what its objects are read as.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Request<'a> {
+struct Request<'a, O> {
     #[serde(borrow, default)]
     uid: Cow<'a, str>,
     #[serde(default)]
@@ -114,10 +115,8 @@ struct Request<'a> {
     operation: Cow<'a, str>,
     #[serde(default)]
     dry_run: bool,
-    #[serde(borrow)]
-    object: Option<&'a RawValue>,
-    #[serde(borrow)]
-    old_object: Option<&'a RawValue>,
+    object: Option<O>,
+    old_object: Option<O>,
 }
 
 /// Kind and resource with their group and version, in one type: the last member is named differently, all else is the same.
@@ -139,8 +138,25 @@ pub fn decode(body: &[u8]) -> Result<Review<'_>, Refusal> {
     let text = std::str::from_utf8(body).map_err(|error| {
         Refusal::bad_request(None, format!("the body is not UTF-8 text (byte {}); send JSON", error.valid_up_to()))
     })?;
-    let envelope: Envelope<'_> = serde_json::from_str(text)
-        .map_err(|error| Refusal::bad_request(uid_of(text), unreadable("the AdmissionReview", &error)))?;
+    // A Pod, nearly always. Its images are picked out while the review is read, which goes through its text once. Only a
+    // review that is understood in that way is taken; any other is read again to find out what is right or wrong with it.
+    match serde_json::from_str::<Envelope<'_, PodView<'_>>>(text) {
+        Ok(envelope) if is_about_a_running_pod(&envelope) => review(envelope, body.len()),
+        _ => serde_json::from_str::<Envelope<'_, &RawValue>>(text)
+            .map_err(|error| Refusal::bad_request(uid_of(text), unreadable("the AdmissionReview", &error)))
+            .and_then(|envelope| review(envelope, body.len())),
+    }
+}
+
+/// Whether `object` is a Pod that starts or changes, so that reading it as one was right.
+fn is_about_a_running_pod(envelope: &Envelope<'_, PodView<'_>>) -> bool {
+    envelope.request.as_ref().is_some_and(|request| {
+        matches!(read_operation(&request.operation), Ok(Operation::Create | Operation::Update))
+            && check_is_pod(&request.kind, &request.resource).is_ok()
+    })
+}
+
+fn review<'a, O: ReadObjects<'a>>(envelope: Envelope<'a, O>, bytes: usize) -> Result<Review<'a>, Refusal> {
     let missing =
         |what: &str| Refusal::bad_request(None, format!("{what} is missing; send an AdmissionReview of {API_VERSION}"));
     let request = envelope.request.ok_or_else(|| missing("`request`"))?;
@@ -149,7 +165,7 @@ pub fn decode(body: &[u8]) -> Result<Review<'_>, Refusal> {
     }
     let uid = request.uid.clone();
     let review = check_envelope(&envelope.api_version, &envelope.kind)
-        .and_then(|()| check_size(body.len()))
+        .and_then(|()| check_size(bytes))
         .and_then(|()| read_request(request));
     review.map_err(|(code, message)| Refusal { uid: Some(uid.into_owned()), code, message })
 }
@@ -184,13 +200,13 @@ fn check_size(bytes: usize) -> Result<(), (u16, String)> {
     ))
 }
 
-fn read_request(request: Request<'_>) -> Result<Review<'_>, (u16, String)> {
+fn read_request<'a, O: ReadObjects<'a>>(mut request: Request<'a, O>) -> Result<Review<'a>, (u16, String)> {
     let operation = read_operation(&request.operation)?;
     let template = template_of(&request.kind, &request.resource);
     let object = match operation {
         // Nothing starts because of these, so there is no image to judge; `object` is empty or not a Pod at all.
         Operation::Delete | Operation::Connect => Object::Nothing,
-        Operation::Create | Operation::Update => read_objects(&request, operation, template)?,
+        Operation::Create | Operation::Update => read_objects(&mut request, operation, template)?,
     };
     Ok(Review {
         uid: request.uid,
@@ -213,32 +229,52 @@ fn read_operation(word: &str) -> Result<Operation, (u16, String)> {
 }
 
 /// The new object and, of an update, the old one. Without an old object every image counts as new: the stricter reading.
-fn read_objects<'a>(
-    request: &Request<'a>,
+fn read_objects<'a, O: ReadObjects<'a>>(
+    request: &mut Request<'a, O>,
     operation: Operation,
     template: Option<TemplateKind>,
 ) -> Result<Object<'a>, (u16, String)> {
-    let old_object = request.old_object.filter(|_| operation == Operation::Update);
+    let old = request.old_object.take().filter(|_| operation == Operation::Update);
+    let new = request.object.take();
     if let Some(kind) = template {
-        let read = |json| TemplateView::read(kind, json);
-        let new = read_object("request.object", request.object, read)?;
-        let new = new.ok_or_else(|| without_object(operation, kind.kind))?;
-        return Ok(Object::Template { new, old: read_object("request.oldObject", old_object, read)? });
+        let new = new.ok_or_else(|| without_object(operation, kind.kind))?.template(kind, "request.object")?;
+        let old = old.map(|old| old.template(kind, "request.oldObject")).transpose()?;
+        return Ok(Object::Template { new, old });
     }
     check_is_pod(&request.kind, &request.resource)?;
-    let new = read_object("request.object", request.object, serde_json::from_str)?;
-    let new = new.ok_or_else(|| without_object(operation, "Pod"))?;
-    Ok(Object::Pod { new, old: read_object("request.oldObject", old_object, serde_json::from_str)? })
+    let new = new.ok_or_else(|| without_object(operation, "Pod"))?.pod("request.object")?;
+    let old = old.map(|old| old.pod("request.oldObject")).transpose()?;
+    Ok(Object::Pod { new, old })
 }
 
-fn read_object<'a, T>(
-    field: &str,
-    object: Option<&'a RawValue>,
-    read: impl Fn(&'a str) -> serde_json::Result<T>,
-) -> Result<Option<T>, (u16, String)> {
-    object
-        .map(|object| read(object.get()).map_err(|error| (400, unreadable(&format!("`{field}`"), &error))))
-        .transpose()
+/// What `object` and `oldObject` are read as while the review around them is read.
+trait ReadObjects<'a>: Sized {
+    /// As a Pod.
+    fn pod(self, field: &str) -> Result<PodView<'a>, (u16, String)>;
+    /// As an object that makes Pods.
+    fn template(self, kind: TemplateKind, field: &str) -> Result<TemplateView<'a>, (u16, String)>;
+}
+
+/// Text that has not been looked at.
+impl<'a> ReadObjects<'a> for &'a RawValue {
+    fn pod(self, field: &str) -> Result<PodView<'a>, (u16, String)> {
+        serde_json::from_str(self.get()).map_err(|error| (400, unreadable(&format!("`{field}`"), &error)))
+    }
+
+    fn template(self, kind: TemplateKind, field: &str) -> Result<TemplateView<'a>, (u16, String)> {
+        TemplateView::read(kind, self.get()).map_err(|error| (400, unreadable(&format!("`{field}`"), &error)))
+    }
+}
+
+/// Read already.
+impl<'a> ReadObjects<'a> for PodView<'a> {
+    fn pod(self, _: &str) -> Result<Self, (u16, String)> {
+        Ok(self)
+    }
+
+    fn template(self, kind: TemplateKind, field: &str) -> Result<TemplateView<'a>, (u16, String)> {
+        Err((400, format!("`{field}` was read as a Pod and not as a {}", kind.kind)))
+    }
 }
 
 fn without_object(operation: Operation, kind: &str) -> (u16, String) {

@@ -8,6 +8,7 @@ pub mod annotations;
 pub mod caller;
 pub mod clients;
 pub mod decision;
+pub mod event;
 pub mod handler;
 pub mod log;
 pub mod metrics;

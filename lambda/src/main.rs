@@ -3,7 +3,8 @@
 use std::process::ExitCode;
 
 use lambda::log::{Level, Log};
-use lambda::{handler::Webhook, panic, settings::Settings};
+use lambda::{event, handler::Webhook, panic, settings::Settings};
+use lambda_http::{lambda_runtime, service_fn};
 use serde_json::json;
 
 #[tokio::main(flavor = "current_thread")] // one request at a time: more threads only cost
@@ -14,7 +15,7 @@ async fn main() -> ExitCode {
         Ok(settings) => Webhook::start(settings).await,
         Err(errors) => return log.fatal("the settings are wrong", json!({ "errors": errors.0 })),
     };
-    match lambda_http::run(lambda_http::service_fn(|request| webhook.handle(request))).await {
+    match lambda_runtime::run(service_fn(|event| event::answer(&webhook, event))).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => log.fatal("the runtime ended", json!({ "error": error.to_string() })),
     }

@@ -7,7 +7,7 @@
 use std::time::{Duration, SystemTime};
 
 use compliance::ecr::GatherReport;
-use serde_json::{Map, Value, json};
+use serde::{Serialize, Serializer};
 
 use crate::log::{Level, timestamp};
 
@@ -127,7 +127,7 @@ pub struct Measured<'a> {
 
 /// The line of one decision: `Latency`, and, of a Pod, the others each 0 or 1, so that averages are rates.
 #[must_use]
-pub fn decision(at: SystemTime, measured: &Measured<'_>) -> Value {
+pub fn decision<'a>(at: SystemTime, measured: &Measured<'a>) -> Line<'a> {
     let early = measured.outcome == Outcome::Early;
     let of_pods = [
         (PASS, measured.outcome == Outcome::Allowed),
@@ -136,20 +136,15 @@ pub fn decision(at: SystemTime, measured: &Measured<'_>) -> Value {
         (WARN, measured.warned),
         (EXEMPTED, measured.exempted),
     ];
-    let of_pods = of_pods.into_iter().filter(|_| !early).map(|(metric, holds)| (metric, json!(u8::from(holds))));
-    let latency = [(LATENCY, json!(milliseconds(measured.latency)))];
-    let values: Vec<(Metric, Value)> = of_pods.chain(latency).chain(of_ecr(&measured.ecr)).collect();
-    let mut line = line(at, measured.cluster, &values);
-    line.insert("requestUid".to_owned(), json!(measured.request_uid));
-    line.insert("namespace".to_owned(), json!(measured.namespace));
-    if early {
-        line.insert("earlyWarning".to_owned(), json!(true));
-    }
-    Value::Object(line)
+    let of_pods = of_pods.into_iter().filter(|_| !early).map(|(metric, holds)| (metric, Number::Count(holds.into())));
+    let latency = [(LATENCY, Number::Milliseconds(milliseconds(measured.latency)))];
+    let values = of_pods.chain(latency).chain(of_ecr(&measured.ecr)).collect();
+    let about = Some(About { request_uid: measured.request_uid, namespace: measured.namespace, early });
+    Line { at, cluster: measured.cluster, values, about }
 }
 
 /// ECR is the same whoever is asked about, so early warnings count here too.
-fn of_ecr(report: &GatherReport) -> impl Iterator<Item = (Metric, Value)> {
+fn of_ecr(report: &GatherReport) -> impl Iterator<Item = (Metric, Number)> {
     let counts = [
         (ECR_CALLS, report.calls),
         (ECR_THROTTLED, report.throttled),
@@ -157,34 +152,114 @@ fn of_ecr(report: &GatherReport) -> impl Iterator<Item = (Metric, Value)> {
         (SERVED_STALE, report.served_stale),
     ];
     // Zero would not be a short wait but none at all, and spoil every average.
-    let latency = report.ecr_latency.map(|time| (ECR_LATENCY, json!(milliseconds(time))));
-    counts.into_iter().map(|(metric, count)| (metric, json!(count))).chain(latency)
+    let latency = report.ecr_latency.map(|time| (ECR_LATENCY, Number::Milliseconds(milliseconds(time))));
+    counts.into_iter().map(|(metric, count)| (metric, Number::Count(count.into()))).chain(latency)
 }
 
 /// The line of one request from a caller that is not known.
 #[must_use]
-pub fn wrong_caller(at: SystemTime) -> Value {
-    Value::Object(line(at, UNKNOWN_CLUSTER, &[(WRONG_CALLER, json!(1))]))
+pub fn wrong_caller(at: SystemTime) -> Line<'static> {
+    Line { at, cluster: UNKNOWN_CLUSTER, values: vec![(WRONG_CALLER, Number::Count(1))], about: None }
+}
+
+/// One line. It is written member by member: as a tree of values it would cost more than the decision.
+#[derive(Debug)]
+pub struct Line<'a> {
+    at: SystemTime,
+    cluster: &'a str,
+    values: Vec<(Metric, Number)>,
+    about: Option<About<'a>>,
+}
+
+#[derive(Debug, Clone, Copy, Serialize)]
+#[serde(untagged)]
+enum Number {
+    Count(u64),
+    Milliseconds(f64),
+}
+
+/// What the line is about, for Logs Insights.
+#[derive(Debug, Clone, Copy, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct About<'a> {
+    request_uid: &'a str,
+    namespace: &'a str,
+    #[serde(rename = "earlyWarning", skip_serializing_if = "std::ops::Not::not")]
+    early: bool,
 }
 
 /// `level` and `timestamp` are there because a log filter of Lambda drops or misreads lines that lack them.
-fn line(at: SystemTime, cluster: &str, values: &[(Metric, Value)]) -> Map<String, Value> {
-    let definitions: Vec<Value> =
-        values.iter().map(|(metric, _)| json!({ "Name": metric.name, "Unit": metric.unit })).collect();
-    let milliseconds = at.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_millis();
-    let mut line = Map::new();
-    line.insert("level".to_owned(), json!(Level::Info.name()));
-    line.insert("timestamp".to_owned(), json!(timestamp(at)));
-    line.insert(
-        "_aws".to_owned(),
-        json!({
-            "Timestamp": u64::try_from(milliseconds).unwrap_or(u64::MAX),
-            "CloudWatchMetrics": [{ "Namespace": NAMESPACE, "Dimensions": [[CLUSTER]], "Metrics": definitions }],
-        }),
-    );
-    line.insert(CLUSTER.to_owned(), json!(cluster));
-    line.extend(values.iter().map(|(metric, value)| (metric.name.to_owned(), value.clone())));
-    line
+#[derive(Serialize)]
+struct Members<'a> {
+    level: &'static str,
+    timestamp: String,
+    #[serde(rename = "_aws")]
+    aws: Aws<'a>,
+    #[serde(rename = "Cluster")]
+    cluster: &'a str,
+    #[serde(flatten)]
+    values: Values<'a>,
+    #[serde(flatten)]
+    about: Option<About<'a>>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Aws<'a> {
+    timestamp: u64,
+    cloud_watch_metrics: [Directive<'a>; 1],
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Directive<'a> {
+    namespace: &'static str,
+    dimensions: [[&'static str; 1]; 1],
+    metrics: Definitions<'a>,
+}
+
+/// Values by the names of their metrics.
+struct Values<'a>(&'a [(Metric, Number)]);
+
+/// Names and units of the same metrics.
+struct Definitions<'a>(&'a [(Metric, Number)]);
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Definition {
+    name: &'static str,
+    unit: &'static str,
+}
+
+impl Serialize for Line<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let milliseconds = self.at.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_millis();
+        let metrics = Definitions(&self.values);
+        let members = Members {
+            level: Level::Info.name(),
+            timestamp: timestamp(self.at),
+            aws: Aws {
+                timestamp: u64::try_from(milliseconds).unwrap_or(u64::MAX),
+                cloud_watch_metrics: [Directive { namespace: NAMESPACE, dimensions: [[CLUSTER]], metrics }],
+            },
+            cluster: self.cluster,
+            values: Values(&self.values),
+            about: self.about,
+        };
+        members.serialize(serializer)
+    }
+}
+
+impl Serialize for Values<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.0.iter().map(|(metric, number)| (metric.name, number)))
+    }
+}
+
+impl Serialize for Definitions<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.0.iter().map(|(Metric { name, unit, .. }, _)| Definition { name, unit }))
+    }
 }
 
 /// Milliseconds to three decimals: finer is noise, and longer lines cost money.
@@ -197,6 +272,8 @@ pub fn milliseconds(time: Duration) -> f64 {
 mod tests {
     use super::*;
     use std::collections::BTreeSet;
+
+    use serde_json::{Value, json};
 
     const MEASURED: Measured<'static> = Measured {
         cluster: "blue",
@@ -217,6 +294,11 @@ mod tests {
 
     fn at() -> SystemTime {
         SystemTime::UNIX_EPOCH + Duration::from_millis(1_700_000_000_250)
+    }
+
+    /// Through text, as `CloudWatch` gets it.
+    fn read(line: &Line<'_>) -> Value {
+        serde_json::from_str(&serde_json::to_string(line).unwrap()).unwrap()
     }
 
     #[test]
@@ -249,12 +331,12 @@ mod tests {
             "EcrCalls": 3, "EcrThrottled": 1, "CacheHit": 2, "ServedStale": 1, "EcrLatency": 7.0,
             "requestUid": "u-1", "namespace": "shop",
         });
-        assert_eq!(decision(at(), &MEASURED), expected);
+        assert_eq!(read(&decision(at(), &MEASURED)), expected);
     }
 
     #[test]
     fn an_early_warning_is_not_counted_among_pods() {
-        let line = decision(at(), &Measured { outcome: Outcome::Early, ..MEASURED });
+        let line = read(&decision(at(), &Measured { outcome: Outcome::Early, ..MEASURED }));
         let metrics = line["_aws"]["CloudWatchMetrics"][0]["Metrics"].clone();
         assert_eq!(
             (&metrics[0]["Name"], metrics.as_array().unwrap().len()),
@@ -262,18 +344,18 @@ mod tests {
             "and those of ECR"
         );
         assert_eq!((&line["earlyWarning"], line.get("Pass"), line.get("Deny")), (&json!(true), None, None));
-        assert_eq!(decision(at(), &MEASURED).get("earlyWarning"), None);
+        assert_eq!(read(&decision(at(), &MEASURED)).get("earlyWarning"), None);
     }
 
     #[test]
     fn a_request_that_did_not_wait_for_ecr_says_nothing_of_how_long() {
-        let line = decision(at(), &Measured { ecr: GatherReport::default(), ..MEASURED });
+        let line = read(&decision(at(), &Measured { ecr: GatherReport::default(), ..MEASURED }));
         assert_eq!((&line["EcrCalls"], line.get("EcrLatency")), (&json!(0), None));
     }
 
     #[test]
     fn an_unknown_caller_is_counted_without_a_word_of_its_own() {
-        let line = wrong_caller(at());
+        let line = read(&wrong_caller(at()));
         assert_eq!(line["Cluster"], "unknown");
         assert_eq!(line["WrongCaller"], 1);
         assert_eq!(line.get("Deny"), None);
@@ -282,7 +364,7 @@ mod tests {
     #[test]
     fn every_metric_of_the_table_is_emitted_with_its_unit_and_dimensions() {
         let mut emitted = BTreeSet::new();
-        for line in [decision(at(), &MEASURED), wrong_caller(at())] {
+        for line in [read(&decision(at(), &MEASURED)), read(&wrong_caller(at()))] {
             let directive = &line["_aws"]["CloudWatchMetrics"][0];
             for metric in directive["Metrics"].as_array().unwrap() {
                 let name = metric["Name"].as_str().unwrap();

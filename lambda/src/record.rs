@@ -210,9 +210,10 @@ pub fn unavailable(facts: &Facts) -> Vec<UnavailableFact> {
         ImageFacts::Unavailable(trouble) => Some((key.to_string(), trouble)),
         ImageFacts::Found(_) | ImageFacts::NotFound => None,
     });
-    let of_scans = facts.scans().filter_map(|(key, known)| match known {
-        ScanResult::Unavailable(trouble) => Some((key.to_string(), trouble)),
-        ScanResult::Scanned(_) | ScanResult::NotScanned => None,
+    let of_scans = facts.scans().flat_map(|(key, known)| {
+        let platforms = if let ScanResult::Index(platforms) = known { platforms.as_slice() } else { &[] };
+        let all = platforms.iter().map(|platform| &platform.result).chain([known]);
+        all.filter_map(|scan| if let ScanResult::Unavailable(why) = scan { Some((key.to_string(), why)) } else { None })
     });
     let all = of_repositories.chain(of_images).chain(of_scans);
     all.map(|(name, trouble)| unavailable_fact(name, trouble)).collect()

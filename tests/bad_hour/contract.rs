@@ -23,6 +23,8 @@ pub(crate) enum Before {
     NoEcr,
     /// The policy beside the function is not JSON.
     BadPolicy,
+    /// The policy names a role for the registry, and STS has the case's fault instead of ECR.
+    Role,
 }
 
 /// One line of the contract.
@@ -53,6 +55,7 @@ pub(crate) static CONTRACT: &[Case] = &[
         code: "",
         waits: true,
     },
+    Case { name: "ECR is slow, but answers in time", verdict: Verdict::Allowed, ..failing("", Fault::Slow, "", "") },
     failing("ECR does not answer", Fault::Silent, "did not answer in time", "timeout"),
     failing("ECR throttles", Fault::Throttling, "is throttling requests", "throttled"),
     failing("ECR denies", Fault::Denied, "may not call ecr:", "access-denied"),
@@ -63,6 +66,7 @@ pub(crate) static CONTRACT: &[Case] = &[
         ..failing("ECR cannot be reached", Fault::None, "could not be reached", "unreachable")
     },
     failing("ECR talks nonsense", Fault::Nonsense, "answered something unreadable", "unreadable-answer"),
+    failing("ECR answers in pages", Fault::Pages, "answered something unreadable", "unreadable-answer"),
     failing("ECR answers for another account", Fault::WrongAccount, "answered for another registry", "wrong-registry"),
     Case {
         name: "ECR does not answer, but did within the last minute",
@@ -72,6 +76,19 @@ pub(crate) static CONTRACT: &[Case] = &[
         words: "",
         code: "",
         waits: false,
+    },
+    Case {
+        before: Before::Role,
+        ..failing("the registry's role may not be assumed", Fault::Denied, "may not assume the role", "role-denied")
+    },
+    Case { before: Before::Role, ..failing("STS throttles", Fault::Throttling, "STS is throttling", "role-throttled") },
+    Case {
+        before: Before::Role,
+        ..failing("STS does not answer", Fault::Silent, "gave no credentials in time", "role-timeout")
+    },
+    Case {
+        before: Before::Role,
+        ..failing("STS's connection breaks", Fault::Cut, "STS could not be asked", "role-unreachable")
     },
     Case {
         before: Before::BadPolicy,

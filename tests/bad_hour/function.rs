@@ -38,17 +38,24 @@ async fn play_in(case: &Case, folder: &Path) -> Seen {
     if case.before == Before::BadPolicy {
         std::fs::write(folder.join("policy.json"), "{ rules: none }").expect("a policy file");
     }
-    let first_fault = if case.before == Before::SamePod { Fault::None } else { case.fault };
-    let ecr = FaultyEcr::start(first_fault).await.expect("a faulty ECR");
+    if case.before == Before::Role {
+        let policy = json!({ "registries": [{ "role_arn": format!("arn:aws:iam::{ACCOUNT}:role/reader") }] });
+        std::fs::write(folder.join("policy.json"), policy.to_string()).expect("a policy file");
+    }
+    let is_ecrs = !matches!(case.before, Before::SamePod | Before::Role);
+    let ecr = FaultyEcr::start(if is_ecrs { case.fault } else { Fault::None }).await.expect("a faulty ECR");
     let mut runtime = Runtime::start().await;
     let endpoint = ecr.endpoint();
     let ecr = (case.before != Before::NoEcr).then_some(ecr);
+    if let (Some(ecr), Before::Role) = (&ecr, case.before) {
+        ecr.set_sts(case.fault);
+    }
     let mut function = start(&runtime, &endpoint, folder);
     if case.before == Before::SamePod {
         let before = judge(&mut runtime, &mut function).await;
         assert_eq!(before.response["allowed"], true, "{}: {}", case.name, before.response);
     }
-    if let Some(ecr) = &ecr {
+    if let Some(ecr) = ecr.as_ref().filter(|_| case.before != Before::Role) {
         ecr.set(case.fault);
     }
     judge(&mut runtime, &mut function).await
@@ -73,6 +80,7 @@ fn start(runtime: &Runtime, ecr: &str, folder: &Path) -> Function {
         .env("AWS_ACCESS_KEY_ID", "test")
         .env("AWS_SECRET_ACCESS_KEY", "test")
         .env("AWS_ENDPOINT_URL_ECR", ecr)
+        .env("AWS_ENDPOINT_URL_STS", ecr)
         .env("OWN_ACCOUNT_ID", ACCOUNT)
         .env("CALLER_DIGESTS", CALLER);
     let mut process =

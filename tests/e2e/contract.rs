@@ -3,16 +3,20 @@
 
 use std::collections::BTreeSet;
 
+use deployer::cli::GlobalArgs;
 use deployer::settings::{Architecture, Settings};
 use deployer::synth::{self, ArtifactLocation, METRIC_NAMESPACE};
 use local_world::{counts, root};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// The rendered stack template, as a tree.
 fn stack() -> Value {
+    stack_of(&Settings::default())
+}
+
+fn stack_of(settings: &Settings) -> Value {
     let location = ArtifactLocation { bucket: "bucket".to_owned(), key: "key.zip".to_owned() };
-    let text =
-        synth::stack_template(&Settings::default(), &location, Architecture::X86_64).expect("the template renders");
+    let text = synth::stack_template(settings, &location, Architecture::X86_64).expect("the template renders");
     serde_saphyr::from_str(&text).expect("the template is YAML")
 }
 
@@ -58,6 +62,30 @@ fn the_role_grants_exactly_the_registry_calls_that_the_code_makes() {
         }
     });
     assert_eq!(granted, called(), "left: granted by the template, right: called in compliance/src/ecr");
+}
+
+#[test]
+fn the_role_may_assume_exactly_the_roles_that_the_policy_names_and_only_as_the_code_does() {
+    let arns = ["arn:aws:iam::444455556666:role/a", "arn:aws:iam::777788889999:role/b"];
+    let text = format!(
+        "[[policy.registries]]\naccount = \"444455556666\"\nrole_arn = \"{}\"\n\
+         [[policy.registries]]\naccount = \"777788889999\"\nrole_arn = \"{}\"\n[[policy.registries]]\n",
+        arns[0], arns[1]
+    );
+    let settings = Settings::from_text(&text, "deployer.toml", &GlobalArgs::default()).expect("the settings are good");
+    let statements = |settings: &Settings| -> Vec<Value> {
+        let document = stack_of(settings)["Resources"]["FunctionRolePolicy"]["Properties"]["PolicyDocument"].clone();
+        let all = document["Statement"].as_array().expect("a list of statements").clone();
+        all.into_iter().filter(|statement| statement.to_string().contains("sts:")).collect()
+    };
+    assert_eq!(statements(&Settings::default()), Vec::<Value>::new(), "without roles in the policy");
+    let granted = statements(&settings);
+    assert_eq!(granted.len(), 1, "{granted:?}");
+    let source = root::checkout().expect("a checkout").join("compliance/src/ecr/role.rs");
+    let source = std::fs::read_to_string(source).expect("the code that assumes roles");
+    assert!(source.contains("sts.assume_role()") && source.matches("sts.").count() == 1, "the only call to STS");
+    assert_eq!((&granted[0]["Effect"], &granted[0]["Action"]), (&json!("Allow"), &json!("sts:AssumeRole")));
+    assert_eq!(granted[0]["Resource"], json!(arns));
 }
 
 /// Operations of ECR that the source calls: methods without arguments whose name begins as an operation does.

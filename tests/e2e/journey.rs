@@ -14,7 +14,7 @@ use local_world::{counts, root, seed, story};
 
 use crate::report::Report;
 use crate::tail::{self, Tail};
-use crate::{canaries, leftovers, operating, policy, reviews, updates};
+use crate::{canaries, leftovers, operating, policy, reviews, updates, webhook};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_product_works_from_deploy_to_destroy_on_a_local_world() {
@@ -57,6 +57,7 @@ async fn act(report: &mut Report, world: &Addresses, cluster: &Kubernetes, deplo
     operating::well(world, deployer, report).await;
     let tail = Tail::start(world, deployer);
     tail::burst(cluster, report, "before").await;
+    webhook::run(cluster, deployer, report).await;
     operating::trouble(world, cluster, deployer, report).await;
     policy::with(cluster, deployer, report).await;
     tail::burst(cluster, report, "after").await;

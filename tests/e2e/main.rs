@@ -15,3 +15,4 @@ mod reviews;
 mod tail;
 mod updates;
 mod watched;
+mod webhook;

@@ -16,8 +16,12 @@ use crate::report::Report;
 /// Mutable until the fix command of the denial is run.
 const MENDED: &str = "demo/mended";
 
-/// The owner of this one tries the rules in one namespace, has agreed to one image, and wants digests.
+/// The owner of this one asks the registry by a role, tries the rules in one namespace, has agreed to one image, and
+/// wants digests.
 const POLICY: &str = r#"
+[[policy.registries]]
+role_arn = "arn:aws:iam::111122223333:role/reader"
+external_id = "team-web"
 [policy.rules.digest-pinned]
 mode = "enforce"
 [policy.namespaces.lab]

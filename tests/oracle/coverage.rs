@@ -66,7 +66,7 @@ const CODES: &[(&str, &[&str])] = &[
             "image-archived",
             "image-activating",
             "image-status-unrecognised",
-            "scan-index-unsupported",
+            "scan-no-platform",
             "scan-missing",
             "scan-findings-missing",
             "scan-in-progress",

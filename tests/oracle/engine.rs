@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
 
 use compliance::facts::{
-    Age, EffectiveScan, Facts, Image, ImageFacts, ImageId, ImageKey, ImageStatus, RegistryScanning, Repository,
-    RepositoryFacts, RepositoryKey, ScanFacts, ScanFrequency, ScanReport, ScanResult, ScanStatus, ScanType, Severity,
-    TagMutability, Unavailable, WantedImages,
+    Age, EffectiveScan, Facts, Image, ImageFacts, ImageId, ImageKey, ImageStatus, PlatformScan, RegistryScanning,
+    Repository, RepositoryFacts, RepositoryKey, ScanFacts, ScanFrequency, ScanReport, ScanResult, ScanStatus, ScanType,
+    Severity, TagMutability, Unavailable, WantedImages,
 };
 use compliance::policy::{Home, Policy, PolicyFile, Request, evaluate, wanted};
 use compliance::registry::Registry;
@@ -174,14 +174,22 @@ fn scan(state: &Value) -> Option<ScanResult> {
     Some(match state["state"].as_str()? {
         "never" => ScanResult::NotScanned,
         "unavailable" => ScanResult::Unavailable(unavailable(state)),
+        "INDEX" => {
+            let images = state["images"].as_array().unwrap().iter().filter_map(scan);
+            let one = |result| PlatformScan { platform: "linux/amd64".to_owned(), digest: String::new(), result };
+            ScanResult::Index(images.map(one).collect())
+        }
         word => ScanResult::Scanned(ScanReport {
             status: ScanStatus::of(word),
-            counts: state["counts"].as_object().map(|counts| {
-                let count = |value: &Value| u32::try_from(value.as_u64().unwrap()).unwrap();
-                counts.iter().map(|(word, value)| (Severity::of(word), count(value))).collect::<BTreeMap<_, _>>()
-            }),
+            counts: by_severity(&state["counts"]),
+            unfixable: by_severity(&state["unfixable"]).unwrap_or_default(),
             completed_at: time("completedAt"),
             source_updated_at: time("sourceUpdatedAt"),
         }),
     })
+}
+
+fn by_severity(state: &Value) -> Option<BTreeMap<Severity, u32>> {
+    let count = |value: &Value| u32::try_from(value.as_u64().unwrap()).unwrap();
+    Some(state.as_object()?.iter().map(|(word, value)| (Severity::of(word), count(value))).collect())
 }

@@ -1,12 +1,15 @@
-//! An ECR at the wire that fails on demand: slow, throttling, denying, cut off, of another account, or talking nonsense.
+//! An ECR at the wire that fails on demand: slow, throttling, denying, cut off, of another account, or talking nonsense;
+//! and, at the same address, an STS that fails by itself.
 //!
-//! Plain HTTP on a free port of 127.0.0.1, for programs that are told where ECR is (`AWS_ENDPOINT_URL_ECR`). When it is
-//! well, every repository it is asked about exists, is immutable and is scanned on push.
+//! Plain HTTP on a free port of 127.0.0.1, for programs that are told where ECR is (`AWS_ENDPOINT_URL_ECR`,
+//! `AWS_ENDPOINT_URL_STS`). When it is well,
+//! every repository it is asked about exists, is immutable and is scanned on push.
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use http_body_util::{BodyExt, Full};
 use hyper::body::{Bytes, Incoming};
@@ -26,7 +29,10 @@ const OTHER_ACCOUNT: &str = "999900001111";
 /// What AWS says beside its codes, and what nobody but the owner of the function should read.
 pub const SECRET_WORDS: &str = "User arn:aws:sts::111122223333:assumed-role/secret-role/f is not happy";
 
-/// What is wrong with ECR.
+/// Slower than ECR ever is, and within what the function waits for one answer.
+pub const SLOWNESS: Duration = Duration::from_millis(700);
+
+/// What is wrong with ECR, or with STS.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
     /// Nothing.
@@ -45,6 +51,10 @@ pub enum Fault {
     WrongAccount,
     /// A success that is not JSON.
     Nonsense,
+    /// Good answers after [`SLOWNESS`].
+    Slow,
+    /// Successes that have nothing of what was asked for, and say that there is more.
+    Pages,
 }
 
 /// A running stand-in. It ends with its last clone's task being aborted, or with the process.
@@ -58,6 +68,7 @@ pub struct FaultyEcr {
 #[derive(Debug)]
 struct State {
     fault: Mutex<Fault>,
+    sts: Mutex<Fault>,
     calls: AtomicUsize,
 }
 
@@ -69,12 +80,13 @@ impl FaultyEcr {
     pub async fn start(fault: Fault) -> Result<Self> {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.while_doing(|| "opening ECR's port".to_owned())?;
         let address = listener.local_addr().while_doing(|| "reading ECR's port".to_owned())?;
-        let state = Arc::new(State { fault: Mutex::new(fault), calls: AtomicUsize::new(0) });
+        let state =
+            Arc::new(State { fault: Mutex::new(fault), sts: Mutex::new(Fault::None), calls: AtomicUsize::new(0) });
         let task = tokio::spawn(serve(listener, Arc::clone(&state)));
         Ok(Self { address, state, task })
     }
 
-    /// The value of `AWS_ENDPOINT_URL_ECR`.
+    /// The value of `AWS_ENDPOINT_URL_ECR` and of `AWS_ENDPOINT_URL_STS`.
     #[must_use]
     pub fn endpoint(&self) -> String {
         format!("http://{}", self.address)
@@ -85,7 +97,12 @@ impl FaultyEcr {
         *self.state.fault.lock().unwrap_or_else(PoisonError::into_inner) = fault;
     }
 
-    /// How many questions came so far.
+    /// What is wrong with STS from the next question on.
+    pub fn set_sts(&self, fault: Fault) {
+        *self.state.sts.lock().unwrap_or_else(PoisonError::into_inner) = fault;
+    }
+
+    /// How many questions came to ECR so far.
     #[must_use]
     pub fn calls(&self) -> usize {
         self.state.calls.load(Ordering::SeqCst)
@@ -128,22 +145,57 @@ impl std::fmt::Display for Cut {
 impl std::error::Error for Cut {}
 
 async fn answer(request: Request<Incoming>, state: Arc<State>) -> std::result::Result<Response<Full<Bytes>>, Cut> {
-    state.calls.fetch_add(1, Ordering::SeqCst);
-    let fault = *state.fault.lock().unwrap_or_else(PoisonError::into_inner);
     let target = request.headers().get("x-amz-target").and_then(|value| value.to_str().ok()).unwrap_or_default();
     let operation = target.rsplit('.').next().unwrap_or_default().to_owned();
     let body = request.into_body().collect().await.map_err(|_| Cut)?.to_bytes();
+    if body.starts_with(b"Action=AssumeRole&") {
+        let fault = *state.sts.lock().unwrap_or_else(PoisonError::into_inner);
+        return sts(fault).await;
+    }
+    state.calls.fetch_add(1, Ordering::SeqCst);
+    let fault = *state.fault.lock().unwrap_or_else(PoisonError::into_inner);
     match fault {
+        Fault::Slow => {
+            tokio::time::sleep(SLOWNESS).await;
+            Ok(reply(200, &good(&operation, &body, ACCOUNT)))
+        }
+        Fault::Pages => Ok(reply(200, &json!({ "registryId": ACCOUNT, "nextToken": "more" }))),
         Fault::None => Ok(reply(200, &good(&operation, &body, ACCOUNT))),
         Fault::WrongAccount => Ok(reply(200, &good(&operation, &body, OTHER_ACCOUNT))),
-        Fault::Silent => {
-            std::future::pending::<std::result::Result<_, Infallible>>().await.map_err(|never| match never {})
-        }
+        Fault::Silent => silence().await,
         Fault::Throttling => Ok(refusal(400, "ThrottlingException")),
         Fault::Denied => Ok(refusal(400, "AccessDeniedException")),
         Fault::Broken => Ok(refusal(500, "ServerException")),
         Fault::Cut => Err(Cut),
         Fault::Nonsense => Ok(text(200, "<html>a captive portal</html>".to_owned())),
+    }
+}
+
+async fn silence<T>() -> std::result::Result<T, Cut> {
+    std::future::pending::<std::result::Result<T, Infallible>>().await.map_err(|never| match never {})
+}
+
+/// STS speaks XML, and knows of our faults those that the function tells apart.
+async fn sts(fault: Fault) -> std::result::Result<Response<Full<Bytes>>, Cut> {
+    let error = |status, code: &str| {
+        let body = format!(
+            "<ErrorResponse><Error><Code>{code}</Code><Message>{SECRET_WORDS}</Message></Error></ErrorResponse>"
+        );
+        Ok(text(status, body))
+    };
+    match fault {
+        Fault::Silent => silence().await,
+        Fault::Cut => Err(Cut),
+        Fault::Throttling => error(400, "Throttling"),
+        Fault::Denied => error(403, "AccessDenied"),
+        Fault::Broken => error(500, "InternalFailure"),
+        _ => Ok(text(
+            200,
+            "<AssumeRoleResponse><AssumeRoleResult><Credentials><AccessKeyId>assumed</AccessKeyId>\
+             <SecretAccessKey>secret</SecretAccessKey><SessionToken>token</SessionToken>\
+             <Expiration>2999-01-01T00:00:00Z</Expiration></Credentials></AssumeRoleResult></AssumeRoleResponse>"
+                .to_owned(),
+        )),
     }
 }
 

@@ -7,6 +7,7 @@ use std::time::Duration;
 use k8s_openapi::api::admissionregistration::v1::ValidatingWebhookConfiguration;
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::{Event, Namespace, Pod};
+use k8s_openapi::jiff;
 use kube::api::{Api, DeleteParams, ListParams, Patch, PatchParams, PostParams};
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Client, Config};
@@ -179,23 +180,29 @@ impl Kubernetes {
     /// # Errors
     /// The API server does not answer.
     pub async fn try_out(&self, path: &str, object: &Value) -> Result<(Outcome, Vec<String>)> {
-        let request = hyper::Request::post(format!("{path}?dryRun=All"))
-            .header("content-type", "application/json")
-            .body(kube::client::Body::from(object.to_string().into_bytes()))
-            .while_doing(|| format!("asking for {path}"))?;
-        let response = self.client.send(request).await.while_doing(|| format!("asking for {path}"))?;
+        let (parts, bytes) = self.dry_run(path, object).await?;
         // `299 - "the text"`
         let text = |value: &hyper::header::HeaderValue| {
             let value = String::from_utf8_lossy(value.as_bytes()).into_owned();
             value.split_once('"').map_or(value.clone(), |(_, text)| text.trim_end_matches('"').to_owned())
         };
-        let warnings = response.headers().get_all("warning").iter().map(text).collect();
-        let code = response.status().as_u16();
-        if response.status().is_success() {
+        let warnings = parts.headers.get_all("warning").iter().map(text).collect();
+        if parts.status.is_success() {
             return Ok((Outcome::Admitted, warnings));
         }
-        let bytes = response.into_body().collect_bytes().await.while_doing(|| "reading the answer".to_owned())?;
-        Ok((Outcome::Denied { code, message: String::from_utf8_lossy(&bytes).into_owned() }, warnings))
+        let message = String::from_utf8_lossy(&bytes).into_owned();
+        Ok((Outcome::Denied { code: parts.status.as_u16(), message }, warnings))
+    }
+
+    async fn dry_run(&self, path: &str, object: &Value) -> Result<(hyper::http::response::Parts, Vec<u8>)> {
+        let request = hyper::Request::post(format!("{path}?dryRun=All"))
+            .header("content-type", "application/json")
+            .body(kube::client::Body::from(object.to_string().into_bytes()))
+            .while_doing(|| format!("asking for {path}"))?;
+        let response = self.client.send(request).await.while_doing(|| format!("asking for {path}"))?;
+        let (parts, body) = response.into_parts();
+        let bytes = body.collect_bytes().await.while_doing(|| "reading the answer".to_owned())?;
+        Ok((parts, bytes.to_vec()))
     }
 
     /// Waits for the `FailedCreate` event of a `ReplicaSet` whose name starts with `owner`; its message.
@@ -248,6 +255,56 @@ impl Kubernetes {
         let api = Api::<ValidatingWebhookConfiguration>::all(self.client.clone());
         let deleted = api.delete(name, &DeleteParams::default()).await;
         deleted.map(|_| ()).while_doing(|| format!("deleting the webhook configuration {name}"))
+    }
+
+    /// The same as plain JSON.
+    ///
+    /// # Errors
+    /// What the API server says, or that it is not there.
+    pub async fn webhook_object(&self, name: &str) -> Result<Value> {
+        let webhook = self.webhook(name).await?.ok_or_else(|| Trouble::new(format!("there is no webhook {name}")))?;
+        serde_json::to_value(webhook).while_doing(|| format!("reading the webhook configuration {name}"))
+    }
+
+    /// Merges a patch into a webhook configuration (strategic: entries are matched by name).
+    ///
+    /// # Errors
+    /// What the API server says.
+    pub async fn patch_webhook(&self, name: &str, patch: &Value) -> Result<()> {
+        let api = Api::<ValidatingWebhookConfiguration>::all(self.client.clone());
+        let patched = api.patch(name, &PatchParams::default(), &Patch::Strategic(patch)).await;
+        patched.map(|_| ()).while_doing(|| format!("changing the webhook configuration {name}"))
+    }
+
+    /// Creates a Pod as a dry run. The `creationTimestamp` that the API server gave it; or, refused, the server's time
+    /// then and its message.
+    ///
+    /// # Errors
+    /// The API server does not answer.
+    pub async fn stamp(&self, pod: &Value) -> Result<std::result::Result<String, (String, String)>> {
+        let namespace = pod["metadata"]["namespace"].as_str().unwrap_or("default");
+        let path = format!("/api/v1/namespaces/{namespace}/pods");
+        let (parts, bytes) = self.dry_run(&path, pod).await?;
+        let answer: Value = serde_json::from_slice(&bytes).while_doing(|| "reading the answer".to_owned())?;
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        if parts.status.is_success() {
+            return Ok(Ok(text(&answer["metadata"]["creationTimestamp"])));
+        }
+        let date = parts.headers.get("date").and_then(|value| value.to_str().ok()).unwrap_or_default();
+        let date = jiff::fmt::rfc2822::parse(date).while_doing(|| format!("reading the date {date}"))?;
+        Ok(Err((date.timestamp().to_string(), text(&answer["message"]))))
+    }
+
+    /// Waits until a Pod cannot be created because its webhook does not answer.
+    ///
+    /// # Errors
+    /// It can be, for a minute.
+    pub async fn await_no_answer(&self, pod: &Value) -> Result<()> {
+        until("Pod refused because the webhook does not answer", async || {
+            let refused = self.stamp(pod).await?.err();
+            Ok(refused.filter(|(_, message)| message.contains("failed calling webhook")).map(drop))
+        })
+        .await
     }
 
     fn pods(&self, namespace: &str) -> Api<Pod> {

@@ -9,6 +9,7 @@ use crate::ecr::clients::Standing;
 use crate::ecr::clock::Clock;
 use crate::ecr::error::{self, Failure};
 use crate::ecr::report::Tally;
+use crate::ecr::role::Role;
 use crate::ecr::trouble::Trouble;
 use crate::facts::Unavailable;
 use crate::registry::Registry;
@@ -19,6 +20,8 @@ pub(super) struct Call<'a> {
     pub(super) client: &'a Client,
     pub(super) registry: &'a Registry,
     pub(super) standing: Standing,
+    /// The role to assume first.
+    pub(super) role: Option<&'a Role>,
     pub(super) until: Instant,
     /// Whether to ask also for what is remembered and fresh.
     pub(super) afresh: bool,
@@ -37,6 +40,25 @@ impl Call<'_> {
         if self.trouble.is_pausing(self.registry, self.clock.now()) {
             return Err(error::throttled(self));
         }
+        let result = match self.role {
+            Some(role) => role.ready(self).await.map_err(Failure::Other),
+            None => Ok(()),
+        };
+        let result = match result {
+            Ok(()) => self.ask(action, answer).await,
+            Err(failure) => Err(failure),
+        };
+        if let Err(failure) = &result {
+            self.trouble.note(self.registry, failure.why(), self.clock.now());
+        }
+        result
+    }
+
+    async fn ask<T, E: ProvideErrorMetadata>(
+        &self,
+        action: &'static str,
+        answer: impl Future<Output = Result<T, SdkError<E, HttpResponse>>>,
+    ) -> Result<T, Failure> {
         self.tally.sent();
         let result = match timeout_at(self.until, answer).await {
             Ok(Ok(output)) => Ok(output),
@@ -44,9 +66,6 @@ impl Call<'_> {
             Err(_) => Err(error::timeout(self)),
         };
         self.tally.answered();
-        if let Err(failure) = &result {
-            self.trouble.note(self.registry, failure.why(), self.clock.now());
-        }
         result
     }
 

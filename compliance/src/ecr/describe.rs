@@ -14,7 +14,7 @@ use futures_util::stream;
 use crate::ecr::MOST_AT_ONCE;
 use crate::ecr::cache::Lasting;
 use crate::ecr::call::Call;
-use crate::ecr::error::Failure;
+use crate::ecr::error::{self, Failure};
 use crate::ecr::shelf::{Answers, Question};
 use crate::facts::{RepositoryKey, TagMutability, Unavailable};
 
@@ -83,13 +83,16 @@ async fn single(call: &Call<'_>, name: &str) -> Descriptions {
     }
 }
 
-/// One call. `nextToken` does not occur together with names.
+/// One call. `nextToken` must not occur together with names: what is missing on a page need not be missing.
 async fn request(call: &Call<'_>, names: &[&str]) -> Result<Vec<Repository>, Failure> {
     let names = names.iter().map(|name| (*name).to_owned()).collect();
     let request = call.client.describe_repositories();
     let request = request.registry_id(&call.registry.account).set_repository_names(Some(names));
     let output =
         call.within("DescribeRepositories", request.customize().interceptor(call.tally.clone()).send()).await?;
+    if output.next_token.is_some() {
+        return Err(error::in_pages(call));
+    }
     Ok(output.repositories.unwrap_or_default())
 }
 

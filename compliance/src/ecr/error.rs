@@ -106,6 +106,11 @@ fn is_about_identity(failure: &DispatchFailure) -> bool {
     failure.is_user()
 }
 
+/// Half an answer where ECR promises a whole one.
+pub(super) fn in_pages(call: &Call<'_>) -> Failure {
+    Failure::Other(Unavailable::new("unreadable-answer", unreadable(call)))
+}
+
 fn unreadable(call: &Call<'_>) -> String {
     format!("ECR of {} answered something unreadable; try again", call.registry)
 }

@@ -1,7 +1,7 @@
 //! `DescribeImageScanFindings`: how far the scan of an image is, and how many vulnerabilities of each severity it found.
 //!
-//! The first page has the counts of all, so one vulnerability per page is enough. Always by digest: the answer is then
-//! about the very image that a tag meant.
+//! The first page has the counts of all, so one vulnerability per page is enough, unless it matters which can be fixed.
+//! Always by digest: the answer is then about the very image that a tag meant.
 //!
 //! <https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_DescribeImageScanFindings.html>
 
@@ -10,7 +10,7 @@ use std::time::{Duration, SystemTime};
 
 use aws_sdk_ecr::operation::describe_image_scan_findings::DescribeImageScanFindingsOutput;
 use aws_sdk_ecr::primitives::DateTime;
-use aws_sdk_ecr::types::{FindingSeverity, ImageScanFindings};
+use aws_sdk_ecr::types::{EnhancedImageScanFinding, FindingSeverity, ImageScanFindings};
 use futures_util::StreamExt as _;
 use futures_util::stream;
 
@@ -22,15 +22,24 @@ use crate::ecr::images::identifier;
 use crate::ecr::shelf::{Answers, Question};
 use crate::facts::{ImageId, ImageKey, ScanReport, ScanStatus, Severity, Unavailable};
 
+/// The most vulnerabilities in a page, by ECR's limit.
+const PAGE: i32 = 1000;
+/// The most pages that are read to learn what can be fixed: what stands on later ones counts as if it could be.
+const MOST_PAGES: usize = 5;
+
 /// The question about scans. `None`: the image was never scanned.
-pub(super) struct Findings<'a>(pub(super) &'a Call<'a>);
+pub(super) struct Findings<'a> {
+    pub(super) call: &'a Call<'a>,
+    /// Whether to learn also how many have no fix.
+    pub(super) fixes: bool,
+}
 
 impl Question for Findings<'_> {
     type Key = ImageKey;
     type Fact = Option<ScanReport>;
 
     fn call(&self) -> &Call<'_> {
-        self.0
+        self.call
     }
 
     fn lasting(&self, _: &ImageKey, fact: &Option<ScanReport>) -> Lasting {
@@ -42,24 +51,58 @@ impl Question for Findings<'_> {
     }
 
     async fn ask(&self, keys: &[ImageKey]) -> Answers<ImageKey, Option<ScanReport>> {
-        let calls: Vec<_> = keys.iter().map(|key| ask(self.0, key)).collect();
+        let calls: Vec<_> = keys.iter().map(|key| ask(self.call, self.fixes, key)).collect();
         stream::iter(calls).buffer_unordered(MOST_AT_ONCE).collect().await
     }
 }
 
-async fn ask(call: &Call<'_>, key: &ImageKey) -> (ImageKey, Result<Option<ScanReport>, Unavailable>) {
-    let request = call.client.describe_image_scan_findings().registry_id(&call.registry.account);
-    let request = request.repository_name(&key.repository.name).image_id(identifier(&key.id)).max_results(1);
-    let answer = match call
-        .within("DescribeImageScanFindings", request.customize().interceptor(call.tally.clone()).send())
-        .await
-    {
-        Ok(output) => read(call, key, &output).map(Some),
+async fn ask(call: &Call<'_>, fixes: bool, key: &ImageKey) -> (ImageKey, Result<Option<ScanReport>, Unavailable>) {
+    let answer = match report(call, fixes, key).await {
         Err(Failure::NoScan(_)) => Ok(None),
         // That the image exists was found out before: this is about ECR being of two minds.
         Err(failure) => Err(failure.into_unavailable()),
+        Ok(report) => report.map(Some),
     };
     (key.clone(), answer)
+}
+
+async fn report(call: &Call<'_>, fixes: bool, key: &ImageKey) -> Result<Result<ScanReport, Unavailable>, Failure> {
+    let mut page = request(call, fixes, key, None).await?;
+    let mut report = read(call, key, &page);
+    let mut left = MOST_PAGES;
+    while let (Ok(report), true) = (&mut report, fixes) {
+        count_unfixable(&page, &mut report.unfixable);
+        left -= 1;
+        let Some(next) = page.next_token.take().filter(|_| left > 0) else { break };
+        page = request(call, fixes, key, Some(next)).await?;
+        if !is_asked(call, key, &page) {
+            return Ok(Err(call.wrong_registry()));
+        }
+    }
+    Ok(report)
+}
+
+async fn request(
+    call: &Call<'_>,
+    fixes: bool,
+    key: &ImageKey,
+    next: Option<String>,
+) -> Result<DescribeImageScanFindingsOutput, Failure> {
+    let request = call.client.describe_image_scan_findings().registry_id(&call.registry.account);
+    let request = request.repository_name(&key.repository.name).image_id(identifier(&key.id));
+    let request = request.max_results(if fixes { PAGE } else { 1 }).set_next_token(next);
+    call.within("DescribeImageScanFindings", request.customize().interceptor(call.tally.clone()).send()).await
+}
+
+/// Only where enhanced scanning says so, of a vulnerability that counts: all others count as if there were a fix.
+fn count_unfixable(page: &DescribeImageScanFindingsOutput, unfixable: &mut BTreeMap<Severity, u32>) {
+    let findings = page.image_scan_findings().map_or(&[][..], ImageScanFindings::enhanced_findings);
+    let is_without = |finding: &&EnhancedImageScanFinding| {
+        (finding.fix_available(), finding.status()) == (Some("NO"), Some("ACTIVE"))
+    };
+    for finding in findings.iter().filter(is_without) {
+        *unfixable.entry(Severity::of(finding.severity().unwrap_or_default())).or_default() += 1;
+    }
 }
 
 fn read(call: &Call<'_>, key: &ImageKey, output: &DescribeImageScanFindingsOutput) -> Result<ScanReport, Unavailable> {
@@ -74,6 +117,7 @@ fn read(call: &Call<'_>, key: &ImageKey, output: &DescribeImageScanFindingsOutpu
     Ok(ScanReport {
         status,
         counts,
+        unfixable: BTreeMap::new(),
         completed_at: time(ImageScanFindings::image_scan_completed_at),
         source_updated_at: time(ImageScanFindings::vulnerability_source_updated_at),
     })

@@ -11,7 +11,7 @@ use futures_util::stream;
 use crate::ecr::MOST_AT_ONCE;
 use crate::ecr::cache::Lasting;
 use crate::ecr::call::Call;
-use crate::ecr::error::Failure;
+use crate::ecr::error::{self, Failure};
 use crate::ecr::shelf::{Answers, Question};
 use crate::facts::{Image, ImageId, ImageKey, ImageStatus, Unavailable};
 
@@ -98,6 +98,9 @@ async fn request(call: &Call<'_>, keys: &[&ImageKey]) -> Result<Vec<ImageDetail>
         .set_image_ids(Some(keys.iter().map(|key| identifier(&key.id)).collect()))
         .filter(DescribeImagesFilter::builder().image_status(ImageStatusFilter::Any).build());
     let output = call.within("DescribeImages", request.customize().interceptor(call.tally.clone()).send()).await?;
+    if output.next_token.is_some() {
+        return Err(error::in_pages(call));
+    }
     Ok(output.image_details.unwrap_or_default())
 }
 

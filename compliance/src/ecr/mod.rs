@@ -14,8 +14,10 @@ mod describe;
 mod error;
 mod findings;
 mod images;
+mod index;
 mod remembered;
 mod report;
+mod role;
 mod scanning;
 mod shelf;
 mod trouble;
@@ -32,10 +34,14 @@ pub use self::cache::CacheSettings;
 pub use self::clients::Clients;
 pub use self::clock::{Clock, Moment, SystemClock};
 pub use self::report::GatherReport;
+pub use self::role::Role;
 use crate::ecr::call::Call;
+use crate::ecr::clients::Way;
 use crate::ecr::remembered::Memory;
 use crate::ecr::report::Tally;
-use crate::facts::{Age, Facts, ImageFacts, ImageKey, RepositoryFacts, RepositoryKey, Unavailable, WantedImages};
+use crate::facts::{
+    Age, Facts, ImageFacts, ImageKey, RepositoryFacts, RepositoryKey, ScanDetail, Unavailable, WantedImages,
+};
 use crate::registry::Registry;
 
 /// The most repositories asked about for one request. A Pod of 3 MB could name tens of thousands; no honest one does.
@@ -102,7 +108,8 @@ impl EcrFacts {
 
     /// The same for repositories and images, with what it cost.
     ///
-    /// Images cost a round trip beside that for repositories, and those whose scans are wanted another one after it.
+    /// Images cost a round trip beside that for repositories, and those whose scans are wanted another one
+    /// after it, an index one more between the two.
     pub async fn gather_all(&self, wanted: &BTreeSet<RepositoryKey>, images: &WantedImages) -> Gathered {
         self.gather_until(wanted, images, self.until()).await
     }
@@ -138,7 +145,9 @@ impl EcrFacts {
         let tally = Tally::default();
         let mut facts = Facts::default();
         let by_registry = by_registry(wanted, images, &mut facts);
-        let asked = by_registry.into_iter().map(|(registry, wanted)| self.ask(registry, wanted, attempt, &tally));
+        let detail = &images.detail;
+        let asked =
+            by_registry.into_iter().map(|(registry, wanted)| self.ask(registry, wanted, detail, attempt, &tally));
         for learnt in join_all(asked).await {
             facts.merge(learnt);
         }
@@ -146,16 +155,23 @@ impl EcrFacts {
     }
 
     /// Everything about what is wanted of one registry.
-    async fn ask(&self, registry: &Registry, wanted: Wanted, attempt: Attempt, tally: &Tally) -> Facts {
-        let Some((client, standing)) = self.clients.of(registry) else {
+    async fn ask(
+        &self,
+        registry: &Registry,
+        wanted: Wanted,
+        detail: &ScanDetail,
+        attempt: Attempt,
+        tally: &Tally,
+    ) -> Facts {
+        let Some(Way { client, standing, role }) = self.clients.of(registry) else {
             return wanted.unavailable(&no_client(registry));
         };
         let Attempt { until, afresh } = attempt;
         let (clock, trouble) = (&*self.clock, &self.memory.trouble);
-        let call = Call { client, registry, standing, until, afresh, clock, tally, trouble };
+        let call = Call { client, registry, standing, role, until, afresh, clock, tally, trouble };
         let (mut repositories, images) = tokio::join!(
             self.memory.repositories(&call, wanted.repositories),
-            self.memory.images(&call, wanted.images, &wanted.scanned),
+            self.memory.images(&call, wanted.images, &wanted.scanned, detail),
         );
         repositories.merge(images);
         repositories

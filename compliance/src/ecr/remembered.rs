@@ -2,17 +2,19 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::ecr::MOST_IMAGES;
 use crate::ecr::cache::CacheSettings;
 use crate::ecr::call::Call;
 use crate::ecr::describe::{Described, Repositories};
 use crate::ecr::findings::Findings;
 use crate::ecr::images::Images;
+use crate::ecr::index::{Child, Indexes, Leaves, MOST_LEVELS, at, judged, leaves};
 use crate::ecr::scanning::{RegistryRules, RepositorySettings, Setting, absent};
 use crate::ecr::shelf::{Known, Shelf};
 use crate::ecr::trouble::Trouble;
 use crate::facts::{
-    Age, EffectiveScan, Facts, Image, ImageFacts, ImageId, ImageKey, ImageStatus, RegistryScanning, Repository,
-    RepositoryFacts, RepositoryKey, ScanFacts, ScanReport, ScanResult, Unavailable,
+    Age, EffectiveScan, Facts, Image, ImageFacts, ImageKey, ImageStatus, PlatformScan, Platforms, RegistryScanning,
+    Repository, RepositoryFacts, RepositoryKey, ScanDetail, ScanFacts, ScanReport, ScanResult, Unavailable,
 };
 use crate::registry::Registry;
 
@@ -23,7 +25,10 @@ pub(super) struct Memory {
     settings: Shelf<RepositoryKey, Option<Setting>>,
     rules: Shelf<Registry, RegistryScanning>,
     images: Shelf<ImageKey, Option<Image>>,
+    indexes: Shelf<ImageKey, Vec<Child>>,
     scans: Shelf<ImageKey, Option<ScanReport>>,
+    /// The same with what can be fixed.
+    detailed_scans: Shelf<ImageKey, Option<ScanReport>>,
     pub(super) trouble: Trouble,
 }
 
@@ -34,7 +39,9 @@ impl Memory {
             settings: Shelf::new(settings),
             rules: Shelf::new(settings),
             images: Shelf::new(settings),
+            indexes: Shelf::new(settings),
             scans: Shelf::new(settings),
+            detailed_scans: Shelf::new(settings),
             trouble: Trouble::default(),
         }
     }
@@ -61,33 +68,126 @@ impl Memory {
 
     /// Asks whether images exist, and then what the scans of `scanned`, which are among them, have found: by digest, so
     /// that both answers are about the same image even if a tag is moved in between.
-    pub(super) async fn images(&self, call: &Call<'_>, keys: Vec<ImageKey>, scanned: &BTreeSet<ImageKey>) -> Facts {
+    pub(super) async fn images(
+        &self,
+        call: &Call<'_>,
+        keys: Vec<ImageKey>,
+        scanned: &BTreeSet<ImageKey>,
+        detail: &ScanDetail,
+    ) -> Facts {
         let mut described = self.images.gather(&Images(call), keys.clone()).await;
         let mut facts = Facts::default();
         let mut by_digest = BTreeMap::new();
+        let mut indexes = BTreeSet::new();
         for key in keys {
             let Known { value, age } = described.remove(&key).unwrap_or_else(unanswered);
             let image = image_facts(value);
-            if let Some(digest) = scan_of(&image).filter(|_| scanned.contains(&key)) {
-                let digest = ImageKey { repository: key.repository.clone(), id: ImageId::Digest(digest.to_owned()) };
+            if let Some(found) = scannable(&image).filter(|_| scanned.contains(&key)) {
+                let digest = at(&key, &found.digest);
+                indexes.extend(found.is_index().then(|| digest.clone()));
                 by_digest.insert(key.clone(), digest);
             }
             facts.insert_image(key, image, age);
         }
-        let digests: BTreeSet<ImageKey> = by_digest.values().cloned().collect();
-        let scans = self.scans.gather(&Findings(call), digests.into_iter().collect()).await;
+        let children = self.children(call, indexes.clone(), &detail.platforms).await;
+        let mut targets = Targets::default();
+        for digest in by_digest.values() {
+            let image = if indexes.contains(digest) {
+                Target::Index(leaves(digest, &children, &detail.platforms))
+            } else {
+                Target::Single
+            };
+            targets.add(digest, image);
+        }
+        let kept = if detail.fixes { &self.detailed_scans } else { &self.scans };
+        let question = Findings { call, fixes: detail.fixes };
+        let scans = kept.gather(&question, targets.singles.iter().cloned().collect()).await;
         for (key, digest) in by_digest {
-            let Known { value, age } = scans.get(&digest).cloned().unwrap_or_else(unanswered);
-            facts.insert_scan(key, scan_result(value), age);
+            let (result, age) = targets.result(&digest, &scans);
+            let age = children.get(&digest).map_or(age, |index| age.or_older(index.age));
+            facts.insert_scan(key, result, age);
         }
         facts
     }
+
+    /// Reads indexes, and those that they name, level by level.
+    async fn children(
+        &self,
+        call: &Call<'_>,
+        indexes: BTreeSet<ImageKey>,
+        platforms: &Platforms,
+    ) -> BTreeMap<ImageKey, Known<Vec<Child>>> {
+        let mut known: BTreeMap<ImageKey, Known<Vec<Child>>> = BTreeMap::new();
+        let mut next = indexes;
+        for _ in 0..MOST_LEVELS {
+            let read = self.indexes.gather(&Indexes(call), next.into_iter().collect()).await;
+            let nested = read.iter().flat_map(|(index, children)| {
+                let children = children.value.as_ref().map_or(&[][..], Vec::as_slice);
+                judged(children, platforms).filter(|child| child.is_index).map(|child| at(index, &child.digest))
+            });
+            next = nested.filter(|index| !known.contains_key(index)).take(MOST_IMAGES).collect();
+            known.extend(read);
+        }
+        known
+    }
 }
 
-/// The digest whose scan is worth asking for. ECR scans neither an index nor what is archived.
-fn scan_of(image: &ImageFacts) -> Option<&str> {
+/// What stands behind a digest.
+enum Target {
+    Single,
+    Index(Result<Leaves, Unavailable>),
+}
+
+/// What scans are asked for, and whose they are.
+#[derive(Default)]
+struct Targets {
+    /// Digests of single images: as many as images may be asked about at all.
+    singles: BTreeSet<ImageKey>,
+    images: BTreeMap<ImageKey, Target>,
+}
+
+impl Targets {
+    fn add(&mut self, digest: &ImageKey, target: Target) {
+        let wanted: Vec<ImageKey> = match &target {
+            Target::Single => vec![digest.clone()],
+            Target::Index(leaves) => leaves.iter().flatten().map(|(_, leaf)| at(digest, leaf)).collect(),
+        };
+        let new = wanted.iter().filter(|one| !self.singles.contains(one)).count();
+        if self.singles.len() + new > MOST_IMAGES {
+            let why =
+                Unavailable::new("too-many-images", format!("the Pod's indexes name more than {MOST_IMAGES} images"));
+            self.images.insert(digest.clone(), Target::Index(Err(why)));
+        } else {
+            self.singles.extend(wanted);
+            self.images.insert(digest.clone(), target);
+        }
+    }
+
+    fn result(&self, digest: &ImageKey, scans: &BTreeMap<ImageKey, Known<Option<ScanReport>>>) -> (ScanResult, Age) {
+        let scan = |digest: &ImageKey| {
+            let Known { value, age } = scans.get(digest).cloned().unwrap_or_else(unanswered);
+            (scan_result(value), age)
+        };
+        let leaves = match self.images.get(digest) {
+            None | Some(Target::Single) => return scan(digest),
+            Some(Target::Index(Err(why))) => return (ScanResult::Unavailable(why.clone()), Age::NOW),
+            Some(Target::Index(Ok(leaves))) => leaves,
+        };
+        let mut oldest = Age::NOW;
+        let mut platforms = Vec::with_capacity(leaves.len());
+        for (platform, leaf) in leaves {
+            let (result, age) = scan(&at(digest, leaf));
+            oldest = oldest.or_older(age);
+            platforms.push(PlatformScan { platform: platform.clone(), digest: leaf.clone(), result });
+        }
+        (ScanResult::Index(platforms), oldest)
+    }
+}
+
+/// The image whose scan is worth asking for. ECR does not scan what is archived.
+fn scannable(image: &ImageFacts) -> Option<&Image> {
     match image {
-        ImageFacts::Found(image) if image.status == ImageStatus::Active && !image.is_index() => Some(&image.digest),
+        ImageFacts::Found(image) if image.status == ImageStatus::Active => Some(image),
         _ => None,
     }
 }

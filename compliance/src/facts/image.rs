@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::time::SystemTime;
 
-use crate::facts::{RepositoryKey, Unavailable};
+use crate::facts::{Platforms, RepositoryKey, Unavailable};
 use crate::image::ImageReference;
 use crate::text::shown;
 
@@ -56,6 +56,17 @@ pub struct WantedImages {
     pub existing: BTreeSet<ImageKey>,
     /// Those whose vulnerabilities matter; that they exist is found out on the way.
     pub scanned: BTreeSet<ImageKey>,
+    /// What matters about their scans.
+    pub detail: ScanDetail,
+}
+
+/// How closely scans are looked at.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ScanDetail {
+    /// Whether it matters which vulnerabilities can be fixed: costs a page for each 1000 of them.
+    pub fixes: bool,
+    /// Which images of an index matter.
+    pub platforms: Platforms,
 }
 
 /// What is known about an image.
@@ -85,13 +96,16 @@ impl Image {
     /// such.
     #[must_use]
     pub fn is_index(&self) -> bool {
-        matches!(
-            self.media_type.as_deref(),
-            Some(
-                "application/vnd.oci.image.index.v1+json" | "application/vnd.docker.distribution.manifest.list.v2+json"
-            )
-        )
+        self.media_type.as_deref().is_some_and(is_index_type)
     }
+}
+
+/// Media types of an index.
+pub(crate) const INDEX_MEDIA_TYPES: [&str; 2] =
+    ["application/vnd.oci.image.index.v1+json", "application/vnd.docker.distribution.manifest.list.v2+json"];
+
+pub(crate) fn is_index_type(media_type: &str) -> bool {
+    INDEX_MEDIA_TYPES.contains(&media_type)
 }
 
 /// `imageStatus` of an image.
@@ -114,8 +128,21 @@ pub enum ScanResult {
     Scanned(ScanReport),
     /// ECR answered that it never scanned it.
     NotScanned,
+    /// It is an index, which has no scan itself: those of its images that matter.
+    Index(Vec<PlatformScan>),
     /// It could not be found out.
     Unavailable(Unavailable),
+}
+
+/// The scan of one image of an index.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PlatformScan {
+    /// What it is for, such as `linux/amd64`, as a person reads it.
+    pub platform: String,
+    /// Its digest.
+    pub digest: String,
+    /// Its scan; never that of an index.
+    pub result: ScanResult,
 }
 
 /// The scan of an image.
@@ -126,6 +153,8 @@ pub struct ScanReport {
     /// How many vulnerabilities of each severity: `findingSeverityCounts`. `None` when ECR gave no findings at all,
     /// which is something else than none found.
     pub counts: Option<BTreeMap<Severity, u32>>,
+    /// How many of those no fix is known for. Enhanced scanning alone tells; empty unless that was asked for.
+    pub unfixable: BTreeMap<Severity, u32>,
     /// When the last scan was completed.
     pub completed_at: Option<SystemTime>,
     /// As of when the list of known vulnerabilities was used (`vulnerabilitySourceUpdatedAt`).

@@ -12,7 +12,7 @@ use crate::policy::day::Day;
 use crate::policy::exemption::{Exemption, NOT_A_PATTERN, Pattern};
 use crate::policy::file::{ExemptionFile, PolicyFile, RegistryFile, Table, TrustedFile};
 use crate::policy::mode::Mode;
-use crate::policy::{Policy, Trusted};
+use crate::policy::{Policy, RoleToAssume, Trusted};
 use crate::registry::{Partition, Registry};
 use crate::rules::{RULES, Rule};
 use crate::text::shown;
@@ -24,6 +24,8 @@ const LONGEST_EXEMPTION_DAYS: u32 = 366;
 /// Words that name something, such as an exemption's owner.
 const LONGEST_TEXT: usize = 200;
 const LONGEST_ID: usize = 40;
+/// Stands for the function's account where it is not known yet; it may own no registry.
+pub const UNKNOWN_ACCOUNT: &str = "000000000000";
 const LOG_LEVELS: [&str; 4] = ["debug", "info", "warn", "error"];
 const NOT_A_MODE: &str = "is not a mode; give enforce, warn, audit or off";
 const NOT_AN_ACCOUNT: &str = "is not an account id; give its 12 digits, as a string";
@@ -33,7 +35,7 @@ const NOT_A_NAMESPACE: &str = "is not the name of a namespace; give exact names,
 /// Where the function runs, or will run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Home<'a> {
-    /// Its account id. Where it is not known yet, twelve zeros do for checking a file.
+    /// Its account id. Where it is not known yet, [`UNKNOWN_ACCOUNT`] does for checking a file.
     pub account: &'a str,
     /// Its region.
     pub region: &'a str,
@@ -115,10 +117,8 @@ impl Errors {
             if policy.accepted.contains(&registry) {
                 self.add(&key, &registry.to_string(), "is listed twice; list it once");
             }
-            if let Some(arn) = &file.role_arn {
-                let trouble = "is not the ARN of a role of this partition; give one such as arn:aws:iam::111122223333:role/ecr-reader";
-                self.check(&format!("{key}.role_arn"), arn, is_role(arn, registry.partition), trouble);
-                policy.roles.insert(registry.clone(), arn.clone());
+            if let Some(role) = self.role(&key, file, &registry) {
+                policy.roles.insert(registry.clone(), role);
             }
             for (index, prefix) in file.pull_through_cache.iter().enumerate() {
                 let trouble =
@@ -138,6 +138,26 @@ impl Errors {
         self.check(&format!("{key}.account"), account, is_account(account), NOT_AN_ACCOUNT);
         self.region(&format!("{key}.region"), region, home)?;
         Registry::new(account, region).ok()
+    }
+
+    /// ECR tells how a registry is scanned to its own account only, so a role of a third one would be of no use.
+    fn role(&mut self, key: &str, file: &RegistryFile, registry: &Registry) -> Option<RoleToAssume> {
+        if let Some(id) = &file.external_id {
+            let name = format!("{key}.external_id");
+            let trouble = "is not an external id; give 2 to 1224 letters, digits and + = , . @ : / _ -";
+            self.check(&name, id, is_external_id(id), trouble);
+            self.check(&name, id, file.role_arn.is_some(), "is for a role; give role_arn too, or leave it out");
+        }
+        let arn = file.role_arn.as_ref()?;
+        let name = format!("{key}.role_arn");
+        let trouble =
+            "is not the ARN of a role of this partition; give one such as arn:aws:iam::111122223333:role/ecr-reader";
+        let account = self.parsed(&name, arn, role_account(arn, registry.partition), trouble)?;
+        let trouble =
+            format!("is not a role of account {}, whose registry this is; give one of that", registry.account);
+        let fits = account == registry.account || registry.account == UNKNOWN_ACCOUNT;
+        self.check(&name, arn, fits, &trouble);
+        Some(RoleToAssume { arn: arn.clone(), external_id: file.external_id.clone() })
     }
 
     /// The function's credentials are of one partition, and no other one would know them.
@@ -277,13 +297,18 @@ fn is_repository(text: &str) -> bool {
     reference.is_ok_and(|reference| reference.repository() == text)
 }
 
-fn is_role(arn: &str, partition: Partition) -> bool {
+/// The account of a role of that partition.
+fn role_account(arn: &str, partition: Partition) -> Option<&str> {
     let pieces: Vec<&str> = arn.splitn(6, ':').collect();
-    let ["arn", of, "iam", "", account, resource] = pieces.as_slice() else { return false };
+    let ["arn", of, "iam", "", account, resource] = pieces.as_slice() else { return None };
     let good = |byte: u8| byte.is_ascii_alphanumeric() || b"/+=,.@_-".contains(&byte);
-    *of == partition.id()
-        && is_account(account)
-        && resource.strip_prefix("role/").is_some_and(|name| !name.is_empty() && name.bytes().all(good))
+    let is_role = resource.strip_prefix("role/").is_some_and(|name| !name.is_empty() && name.bytes().all(good));
+    (*of == partition.id() && is_account(account) && is_role).then_some(*account)
+}
+
+fn is_external_id(text: &str) -> bool {
+    let good = |byte: u8| byte.is_ascii_alphanumeric() || b"+=,.@:/_-".contains(&byte);
+    (2..=1224).contains(&text.len()) && text.bytes().all(good)
 }
 
 fn is_id(text: &str) -> bool {

@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use super::*;
-use crate::facts::Severity;
+use crate::facts::{Platform, Platforms, Severity};
 use crate::policy::{OnError, RulePolicy};
 use crate::rules::ScanFindingsOptions;
 
@@ -23,6 +23,7 @@ const WHOLE: &str = r#"
     account = "444455556666"
     region = "us-east-1"
     role_arn = "arn:aws:iam::444455556666:role/team/ecr-reader"
+    external_id = "webhook:7"
 
     [[trusted_registries]]
     account = "602401143452"
@@ -45,6 +46,8 @@ const WHOLE: &str = r#"
     most = { medium = 3 }
     unrated_as = "critical"
     oldest_scan_days = 30
+    fix_available_only = true
+    platforms = ["linux/amd64", "linux/arm/v7"]
 
     [namespaces.sandbox]
     registry = "warn"
@@ -78,7 +81,9 @@ fn a_whole_file_becomes_a_policy() {
     let policy = read(WHOLE).validate(&HOME, today()).unwrap();
     let accepted: Vec<String> = policy.accepted.iter().map(Registry::to_string).collect();
     assert_eq!(accepted, ["111122223333 in eu-west-1", "444455556666 in us-east-1"]);
-    assert_eq!(policy.roles[&policy.accepted[1]], "arn:aws:iam::444455556666:role/team/ecr-reader");
+    let assumed = &policy.roles[&policy.accepted[1]];
+    assert_eq!(assumed.arn, "arn:aws:iam::444455556666:role/team/ecr-reader");
+    assert_eq!(assumed.external_id.as_deref(), Some("webhook:7"));
     assert_eq!(policy.pull_through_cache[&policy.accepted[0]], ["docker-hub"]);
     assert_eq!((&*policy.trusted[0].account, policy.trusted[0].region.as_deref()), ("602401143452", Some("eu-west-1")));
     assert_eq!(policy.ignored_namespaces, ["kube-system"]);
@@ -93,6 +98,10 @@ fn a_whole_file_becomes_a_policy() {
         most: BTreeMap::from([(Severity::Medium, 3)]),
         unrated_as: Severity::Critical,
         oldest_scan: Some(Duration::from_hours(30 * 24)),
+        fix_available_only: true,
+        platforms: Platforms::Named(
+            ["linux/amd64", "linux/arm/v7"].iter().filter_map(|text| Platform::parse(text)).collect(),
+        ),
     };
     assert_eq!(policy.options.scan_findings, scan_findings);
     assert_eq!(policy.namespaces["sandbox"], BTreeMap::from([("registry", Mode::Warn), ("scan-on-push", Mode::Off)]));
@@ -191,6 +200,29 @@ fn a_bad_value_is_named_with_its_key_and_the_way_out() {
             r#"policy.registries[0].role_arn: "arn:aws:iam::1:role/x" is not the ARN of a role"#,
         ),
         ("[[registries]]\nrole_arn = 'arn:aws-cn:iam::111122223333:role/x'", "policy.registries[0].role_arn"),
+        (
+            "[[registries]]\nrole_arn = 'arn:aws:iam::444455556666:role/x'",
+            r#"policy.registries[0].role_arn: "arn:aws:iam::444455556666:role/x" is not a role of account 111122223333, whose registry this is"#,
+        ),
+        (
+            "[[registries]]\nrole_arn = 'arn:aws:iam::111122223333:role/x'\nexternal_id = 'a b'",
+            r#"policy.registries[0].external_id: "a b" is not an external id"#,
+        ),
+        (
+            "[rules.scan-findings]\nplatforms = 'all'",
+            r#"policy.rules.scan-findings.platforms: "all" is not a platform; give "every" or a list"#,
+        ),
+        ("[rules.scan-findings]\nplatforms = []", r#"policy.rules.scan-findings.platforms: "" is not a platform"#),
+        (
+            "[rules.scan-findings]\nplatforms = ['linux/amd64', 'amd64']",
+            r#"policy.rules.scan-findings.platforms: "amd64" is not a platform"#,
+        ),
+        ("[rules.image-exists]\nplatforms = 'every'", "is an option of scan-findings only"),
+        ("[rules.image-exists]\nfix_available_only = false", "is an option of scan-findings only"),
+        (
+            "[[registries]]\nexternal_id = 'team-7'",
+            r#"policy.registries[0].external_id: "team-7" is for a role; give role_arn too"#,
+        ),
         (
             "[[registries]]\npull_through_cache = ['hub/']",
             r#"policy.registries[0].pull_through_cache[0]: "hub/" is not a prefix"#,

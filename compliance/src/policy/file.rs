@@ -99,6 +99,9 @@ pub struct RegistryFile {
     /// ARN of a role to assume before asking this registry.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub role_arn: Option<String>,
+    /// The external id that this role's trust policy asks for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub external_id: Option<String>,
     /// Repository prefixes of pull-through caches.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub pull_through_cache: Vec<String>,
@@ -143,6 +146,32 @@ pub struct RuleFile {
     /// `scan-findings` only: the age in days at which a scan is too old; any age when left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub oldest_scan_days: Option<u32>,
+    /// `scan-findings` only: vulnerabilities that enhanced scanning knows no fix for do not count.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fix_available_only: Option<bool>,
+    /// `scan-findings` only: the images of an index that are judged; every one when left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub platforms: Option<PlatformsFile>,
+}
+
+/// `"every"`, or a list such as `["linux/amd64", "linux/arm64"]`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum PlatformsFile {
+    /// A word.
+    Word(String),
+    /// Platforms by name.
+    Named(Vec<String>),
+}
+
+impl PlatformsFile {
+    /// All that is written there.
+    pub(super) fn words(&self) -> &[String] {
+        match self {
+            Self::Word(word) => std::slice::from_ref(word),
+            Self::Named(words) => words,
+        }
+    }
 }
 
 /// An agreed exception.

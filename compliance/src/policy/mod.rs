@@ -13,7 +13,7 @@ mod steps;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::SystemTime;
 
-use crate::facts::{Facts, ImageKey, RepositoryFacts, RepositoryKey, Unavailable, WantedImages};
+use crate::facts::{Facts, ImageKey, RepositoryFacts, RepositoryKey, ScanDetail, Unavailable, WantedImages};
 use crate::image::ImageReference;
 use crate::policy::steps::Found;
 use crate::registry::{Partition, Registry, RegistryHost, classify};
@@ -21,10 +21,10 @@ use crate::rules::{AboutImage, Needs, Origin, RULES, Rule, ScanFindingsOptions, 
 use crate::verdict::Verdict;
 use crate::workload::ImageField;
 
-pub use check::{Home, MOST_EXEMPTION_DAYS, PolicyErrors, is_namespace};
+pub use check::{Home, MOST_EXEMPTION_DAYS, PolicyErrors, UNKNOWN_ACCOUNT, is_namespace};
 pub use day::Day;
 pub use exemption::{Exemption, Host, Path, Pattern};
-pub use file::{ExemptionFile, PolicyFile, RegistryFile, RuleFile, Table, TrustedFile};
+pub use file::{ExemptionFile, PlatformsFile, PolicyFile, RegistryFile, RuleFile, Table, TrustedFile};
 pub use mode::{Mode, OnError, RulePolicy};
 
 /// What the owner configured.
@@ -36,8 +36,8 @@ pub struct Policy {
     pub ignored_namespaces: Vec<String>,
     /// Registries whose images pass unseen.
     pub trusted: Vec<Trusted>,
-    /// ARN of the role to assume to ask an accepted registry.
-    pub roles: BTreeMap<Registry, String>,
+    /// The role to assume to ask an accepted registry.
+    pub roles: BTreeMap<Registry, RoleToAssume>,
     /// Repository prefixes, without the slash, under which an accepted registry caches other registries.
     pub pull_through_cache: BTreeMap<Registry, Vec<String>>,
     /// By rule id. A rule that is not in it has its defaults.
@@ -57,6 +57,15 @@ pub struct Options {
     pub digest_satisfies: bool,
     /// `scan-findings`: what a scan may have found.
     pub scan_findings: ScanFindingsOptions,
+}
+
+/// A role of a registry's account by which that registry is asked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RoleToAssume {
+    /// Its ARN.
+    pub arn: String,
+    /// What its trust policy asks for besides.
+    pub external_id: Option<String>,
 }
 
 /// A registry that is trusted without looking.
@@ -93,6 +102,8 @@ pub fn wanted(policy: &Policy, request: &Request<'_>) -> (BTreeSet<RepositoryKey
     if policy.ignores(request.namespace) {
         return (repositories, images);
     }
+    let ScanFindingsOptions { fix_available_only, platforms, .. } = &policy.options.scan_findings;
+    images.detail = ScanDetail { fixes: *fix_available_only, platforms: platforms.clone() };
     for field in &request.images {
         let Some((reference, key)) = accepted_repository(policy, field.image) else { continue };
         match policy.needs(request.namespace, &key) {

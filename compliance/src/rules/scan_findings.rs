@@ -1,14 +1,14 @@
 //! Rule `scan-findings`: what the scan of the image found is within what is allowed. Off unless it is asked for.
 //!
 //! A scan that is not over decides nothing; one that cannot be had, each for its own reason, lets nothing in. Only the
-//! numbers per severity are looked at. This file must not ask ECR and must not look at a clock.
+//! numbers per severity are looked at. Of an index each image that may be pulled is judged by its own scan. This file must not ask ECR and must not look at a clock.
 //!
 //! <https://docs.aws.amazon.com/AmazonECR/latest/userguide/image-scanning.html>
 
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
 
-use crate::facts::{Image, ImageKey, ScanReport, ScanResult, ScanStatus, Severity};
+use crate::facts::{Image, ImageKey, PlatformScan, Platforms, ScanReport, ScanResult, ScanStatus, Severity};
 use crate::policy::Mode;
 use crate::rules::image_exists::{image_flags, pullable};
 use crate::rules::{Needs, Origin, Rule, Subject};
@@ -30,12 +30,23 @@ pub struct ScanFindingsOptions {
     /// The age at which a scan is too old to be believed; `None`: none is. Under enhanced scanning that watches the
     /// image, the age of its list of known vulnerabilities counts.
     pub oldest_scan: Option<Duration>,
+    /// Only vulnerabilities that can be fixed count. Basic scanning does not say which can: all of its count.
+    pub fix_available_only: bool,
+    /// The images of an index that are judged.
+    pub platforms: Platforms,
 }
 
 impl Default for ScanFindingsOptions {
-    /// Medium at worst; what is not rated counts as high; any age.
+    /// Medium at worst, with or without a fix; what is not rated counts as high; any age; every platform.
     fn default() -> Self {
-        Self { worst_allowed: Severity::Medium, most: BTreeMap::new(), unrated_as: Severity::High, oldest_scan: None }
+        Self {
+            worst_allowed: Severity::Medium,
+            most: BTreeMap::new(),
+            unrated_as: Severity::High,
+            oldest_scan: None,
+            fix_available_only: false,
+            platforms: Platforms::Every,
+        }
     }
 }
 
@@ -67,34 +78,67 @@ impl Rule for ScanFindings {
             Ok(image) => image,
             Err(findings) => return findings,
         };
-        self.judge(subject, &key, image).into_iter().collect()
+        self.judge(subject, &key, image)
     }
 }
 
 impl ScanFindings {
-    fn judge(&self, subject: &Subject<'_>, key: &ImageKey, image: &Image) -> Option<Finding> {
-        if image.is_index() {
-            let why = format!("image {key} is an index of several platforms, which ECR does not scan as a whole");
-            let fix = "name the image of one platform by its digest: `docker buildx imagetools inspect` lists them";
-            let finding = subject.undecided(self, "scan-index-unsupported", &why);
-            return Some(Finding { fix: Some(fix.to_owned()), ..finding });
+    fn judge(&self, subject: &Subject<'_>, key: &ImageKey, image: &Image) -> Vec<Finding> {
+        let scan = subject.about_image.as_ref().and_then(|about| about.scan);
+        let whole = Scanned { key, name: format!("image {key}"), digest: &image.digest };
+        match scan {
+            Some(ScanResult::Index(platforms)) if platforms.is_empty() => vec![self.no_platform(subject, key)],
+            Some(ScanResult::Index(platforms)) => {
+                let one = |platform: &PlatformScan| {
+                    let PlatformScan { platform, digest, result } = platform;
+                    let scanned = Scanned { key, name: format!("image {key} for {platform}"), digest };
+                    self.judge_scan(subject, &scanned, result)
+                };
+                platforms.iter().filter_map(one).collect()
+            }
+            // An index has no scan of its own, so this one is of something else.
+            Some(ScanResult::Scanned(_) | ScanResult::NotScanned) | None if image.is_index() => {
+                vec![subject.undecided(self, "facts-missing", "ECR was not asked about the platforms of this image")]
+            }
+            Some(scan) => self.judge_scan(subject, &whole, scan).into_iter().collect(),
+            None => vec![subject.undecided(self, "facts-missing", "ECR was not asked about this image's scan")],
         }
+    }
+
+    fn judge_scan(&self, subject: &Subject<'_>, scanned: &Scanned<'_>, scan: &ScanResult) -> Option<Finding> {
         // `pullable` found the image in there.
         let about = subject.about_image.as_ref()?;
-        let report = match about.scan {
-            Some(ScanResult::Scanned(report)) => report,
-            Some(ScanResult::Unavailable(why)) => return Some(subject.unavailable(self, why)),
-            Some(ScanResult::NotScanned) => {
-                let message = format!("image {key} was never scanned.");
-                return Some(subject.finding(self, "scan-missing", message, Some(start_scan(key, image))));
+        let report = match scan {
+            ScanResult::Scanned(report) => report,
+            ScanResult::Unavailable(why) => return Some(subject.unavailable(self, why)),
+            ScanResult::NotScanned => {
+                let message = format!("{} was never scanned.", scanned.name);
+                return Some(subject.finding(self, "scan-missing", message, Fix::StartScan.words(scanned)));
             }
-            None => return Some(subject.undecided(self, "facts-missing", "ECR was not asked about this image's scan")),
+            ScanResult::Index(_) => {
+                return Some(subject.undecided(self, "facts-missing", "ECR was not asked about an index in an index"));
+            }
         };
         let objection = status_objection(report)
             .or_else(|| counts_objection(report, about.options))
             .or_else(|| age_objection(report, about.options, about.now))?;
-        Some(objection.into_finding(self, subject, key, image))
+        Some(objection.into_finding(self, subject, scanned))
     }
+
+    /// Nothing that is judged: nothing that may run.
+    fn no_platform(&self, subject: &Subject<'_>, key: &ImageKey) -> Finding {
+        let message = format!("image {key} is an index without an image for any of the platforms that are judged.");
+        let fix = "build it for one of them; `docker buildx imagetools inspect` lists those it has";
+        subject.finding(self, "scan-no-platform", message, Some(fix.to_owned()))
+    }
+}
+
+/// What was scanned: the image that the Pod names, or one of its platforms.
+struct Scanned<'a> {
+    key: &'a ImageKey,
+    /// With the word "image" before it.
+    name: String,
+    digest: &'a str,
 }
 
 /// What speaks against an image, as words that follow its name.
@@ -119,24 +163,26 @@ enum Fix {
 }
 
 impl Objection {
-    fn into_finding(self, rule: &dyn Rule, subject: &Subject<'_>, key: &ImageKey, image: &Image) -> Finding {
+    fn into_finding(self, rule: &dyn Rule, subject: &Subject<'_>, scanned: &Scanned<'_>) -> Finding {
+        let words = format!("{} {}", scanned.name, self.words);
         let mut finding = if self.undecided {
-            subject.undecided(rule, self.code, &format!("image {key} {}", self.words))
+            subject.undecided(rule, self.code, &words)
         } else {
-            subject.finding(rule, self.code, format!("image {key} {}.", self.words), None)
+            subject.finding(rule, self.code, format!("{words}."), None)
         };
-        finding.fix = self.fix.words(key, image);
+        finding.fix = self.fix.words(scanned);
         finding
     }
 }
 
 impl Fix {
-    fn words(self, key: &ImageKey, image: &Image) -> Option<String> {
-        let flags = image_flags(&key.repository, &image.digest);
+    fn words(self, scanned: &Scanned<'_>) -> Option<String> {
+        let Scanned { key, digest, .. } = scanned;
+        let flags = image_flags(&key.repository, digest);
         let look = format!("aws ecr describe-image-scan-findings {flags}");
         match self {
             Self::None => None,
-            Self::StartScan => Some(start_scan(key, image)),
+            Self::StartScan => Some(format!("aws ecr start-image-scan {flags}")),
             Self::Rebuild => Some(format!("rebuild it with fixed packages; this lists what was found: {look}")),
             Self::OtherBase => Some(format!(
                 "build it on an operating system that ECR can scan; this says what ECR made of it: {look}"
@@ -152,10 +198,6 @@ impl Fix {
             }
         }
     }
-}
-
-fn start_scan(key: &ImageKey, image: &Image) -> String {
-    format!("aws ecr start-image-scan {}", image_flags(&key.repository, &image.digest))
 }
 
 /// A scan whose findings are not its result. What will pass by itself is undecided; what will not is refused.
@@ -197,7 +239,10 @@ fn counts_objection(report: &ScanReport, options: &ScanFindingsOptions) -> Optio
     let counts = report.counts.as_ref()?;
     let mut rated: BTreeMap<&Severity, u32> = BTreeMap::new();
     let mut unknown = None;
-    for (severity, count) in counts.iter().filter(|(_, count)| **count > 0) {
+    let without_fix = |severity| if options.fix_available_only { report.unfixable.get(severity) } else { None };
+    let counting =
+        |(severity, count): (_, &u32)| (severity, count.saturating_sub(without_fix(severity).copied().unwrap_or(0)));
+    for (severity, count) in counts.iter().map(counting).filter(|(_, count)| *count > 0) {
         let severity = match severity {
             Severity::Undefined | Severity::Untriaged => &options.unrated_as,
             Severity::Unrecognised(word) => {
@@ -207,12 +252,13 @@ fn counts_objection(report: &ScanReport, options: &ScanFindingsOptions) -> Optio
             rated => rated,
         };
         let sum = rated.entry(severity).or_default();
-        *sum = sum.saturating_add(*count);
+        *sum = sum.saturating_add(count);
     }
     let excess: Vec<String> =
         rated.iter().rev().filter_map(|(severity, count)| options.excess(severity, *count)).collect();
     if !excess.is_empty() {
-        let words = format!("has {}", excess.join(" and "));
+        let of_those = if options.fix_available_only { ", counting those that can be fixed" } else { "" };
+        let words = format!("has {}{of_those}", excess.join(" and "));
         return Some(Objection { code: "vulnerabilities", words, undecided: false, fix: Fix::Rebuild });
     }
     unknown.map(|word| {

@@ -7,8 +7,8 @@ use std::time::{Duration, SystemTime};
 
 use super::{ScanFindings, ScanFindingsOptions};
 use crate::facts::{
-    Image, ImageFacts, ImageStatus, RepositoryFacts, RepositoryKey, ScanReport, ScanResult, ScanStatus, Severity,
-    Unavailable,
+    Image, ImageFacts, ImageStatus, PlatformScan, RepositoryFacts, RepositoryKey, ScanReport, ScanResult, ScanStatus,
+    Severity, Unavailable,
 };
 use crate::image::ImageReference;
 use crate::policy::Options;
@@ -25,10 +25,10 @@ fn day(days: u64) -> SystemTime {
 
 fn report(status: ScanStatus, counts: &[(Severity, u32)]) -> ScanReport {
     let counts = Some(counts.iter().cloned().collect());
-    ScanReport { status, counts, completed_at: Some(day(100)), source_updated_at: None }
+    ScanReport { status, counts, completed_at: Some(day(100)), source_updated_at: None, unfixable: BTreeMap::new() }
 }
 
-fn check_image(media_type: Option<&str>, scan: Option<&ScanResult>, options: &ScanFindingsOptions) -> Option<Finding> {
+fn check_all(media_type: Option<&str>, scan: Option<&ScanResult>, options: &ScanFindingsOptions) -> Vec<Finding> {
     let registry = Registry::new("111122223333", "eu-west-1").unwrap();
     let text = format!("{}/team/app:1", registry.host());
     let reference = ImageReference::parse(&text).unwrap();
@@ -43,7 +43,11 @@ fn check_image(media_type: Option<&str>, scan: Option<&ScanResult>, options: &Sc
         origin: Origin::Accepted { reference, key, facts: &RepositoryFacts::Unavailable(Unavailable::new("x", "x")) },
         about_image: Some(AboutImage { image: &image, scan, options, now: day(110) }),
     };
-    let mut findings = ScanFindings.check(&subject);
+    ScanFindings.check(&subject)
+}
+
+fn check_image(media_type: Option<&str>, scan: Option<&ScanResult>, options: &ScanFindingsOptions) -> Option<Finding> {
+    let mut findings = check_all(media_type, scan, options);
     assert!(findings.len() <= 1);
     findings.pop()
 }
@@ -98,19 +102,69 @@ fn an_image_without_a_scan_is_refused_and_one_whose_scan_is_not_known_is_undecid
     }
 }
 
+const INDEX: &str = "application/vnd.oci.image.index.v1+json";
+
+fn index(platforms: &[(&str, ScanResult)]) -> ScanResult {
+    let one = |(platform, result): &(&str, ScanResult)| PlatformScan {
+        platform: (*platform).to_owned(),
+        digest: format!("sha256:{platform}"),
+        result: result.clone(),
+    };
+    ScanResult::Index(platforms.iter().map(one).collect())
+}
+
 #[test]
-fn an_index_is_undecided_and_the_words_say_why_and_what_to_do() {
-    let clean = ScanResult::Scanned(report(ScanStatus::Complete, &[]));
-    for media_type in
-        ["application/vnd.oci.image.index.v1+json", "application/vnd.docker.distribution.manifest.list.v2+json"]
-    {
-        let finding = check_image(Some(media_type), Some(&clean), &ScanFindingsOptions::default()).unwrap();
-        assert_eq!((finding.code, finding.undecided), ("scan-index-unsupported", true));
-        assert!(finding.message.contains("index of several platforms"), "{}", finding.message);
-        assert!(finding.fix.unwrap().contains("one platform by its digest"));
+fn an_index_is_as_good_as_each_of_its_images() {
+    let clean = || ScanResult::Scanned(report(ScanStatus::Complete, &[]));
+    let bad = || ScanResult::Scanned(report(ScanStatus::Complete, &[(Severity::Critical, 1)]));
+    let archived = || ScanResult::Scanned(report(ScanStatus::ImageArchived, &[]));
+    let gone = || ScanResult::Unavailable(Unavailable::new("image-facts-missing", "x"));
+    let cases = [
+        ("all clean", index(&[("linux/amd64", clean()), ("linux/arm64", clean())]), vec![]),
+        ("one bad", index(&[("linux/amd64", clean()), ("linux/arm64", bad())]), vec![("vulnerabilities", false)]),
+        (
+            "each for itself",
+            index(&[("linux/amd64", ScanResult::NotScanned), ("linux/arm64", archived()), ("linux/arm/v7", gone())]),
+            vec![("scan-missing", false), ("image-archived", false), ("image-facts-missing", true)],
+        ),
+        ("none that is judged", index(&[]), vec![("scan-no-platform", false)]),
+        ("an index in it after all", index(&[("linux/amd64", index(&[]))]), vec![("facts-missing", true)]),
+        ("a scan of its own", clean(), vec![("facts-missing", true)]),
+        ("could not be read", gone(), vec![("image-facts-missing", true)]),
+    ];
+    for (name, scan, expected) in cases {
+        let findings = check_all(Some(INDEX), Some(&scan), &ScanFindingsOptions::default());
+        let found: Vec<_> = findings.iter().map(|finding| (finding.code, finding.undecided)).collect();
+        assert_eq!(found, expected, "{name}");
     }
-    let image = Some("application/vnd.oci.image.manifest.v1+json");
-    assert_eq!(check_image(image, Some(&clean), &ScanFindingsOptions::default()), None);
+    let finding = check_image(Some(INDEX), Some(&index(&[("linux/arm64", bad())])), &ScanFindingsOptions::default());
+    let Finding { message, fix, .. } = finding.unwrap();
+    assert!(
+        message.starts_with("image team/app:1 of 111122223333 in eu-west-1 for linux/arm64 has 1 vuln"),
+        "{message}"
+    );
+    assert!(fix.as_deref().is_some_and(|fix| fix.ends_with("--image-id imageDigest=sha256:linux/arm64")), "{fix:?}");
+}
+
+#[test]
+fn where_only_what_can_be_fixed_counts_what_has_no_fix_does_not() {
+    let with_fix = ScanFindingsOptions { fix_available_only: true, ..ScanFindingsOptions::default() };
+    let unfixable = |count| BTreeMap::from([(Severity::High, count)]);
+    let found =
+        |count| ScanReport { unfixable: unfixable(count), ..report(ScanStatus::Active, &[(Severity::High, 3)]) };
+    let cases = [
+        ("none of them can be fixed", found(3), &with_fix, "pass"),
+        ("one can", found(2), &with_fix, "vulnerabilities"),
+        ("nobody says which", found(0), &with_fix, "vulnerabilities"),
+        ("all count", found(3), &ScanFindingsOptions::default(), "vulnerabilities"),
+        ("more without a fix than there are", found(9), &with_fix, "pass"),
+    ];
+    for (name, report, options, code) in cases {
+        assert_eq!(outcome(check(report, options)).0, code, "{name}");
+    }
+    assert!(
+        check(found(2), &with_fix).unwrap().message.ends_with("(none is allowed), counting those that can be fixed.")
+    );
 }
 
 /// A name, what is allowed, what was found, and the code.

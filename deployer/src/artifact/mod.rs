@@ -54,7 +54,13 @@ impl Artifact {
 /// The key of the artefact whose content has this hash.
 #[must_use]
 pub fn key(settings: &Settings, content: &str) -> String {
-    format!("{}/lambda/{content}.zip", settings.stack_name)
+    format!("{}{content}.zip", prefix(settings))
+}
+
+/// Where the artefacts of a stack lie in the bucket.
+#[must_use]
+pub fn prefix(settings: &Settings) -> String {
+    format!("{}/lambda/", settings.stack_name)
 }
 
 /// Builds the function of the workspace at `source_dir` with cargo-lambda, in release mode and with the locked versions.

@@ -1,22 +1,25 @@
-//! The cluster: the only folder that imports the Kubernetes client. Here is the door through which every request goes.
+//! The cluster: the only folder that imports the Kubernetes client. `wire` is the door through which every request goes.
 //!
 //! It touches one object, our `ValidatingWebhookConfiguration`, and it must never change one that is not ours.
 
 pub mod caller;
 mod connect;
 pub mod drift;
+pub mod managed;
 pub mod moment;
 pub mod pause;
+pub mod policy;
 pub mod proof;
 #[cfg(test)]
 mod tests;
 pub mod webhook;
+mod wire;
 
-use http::Method;
-use kube::{Client, Error, core::Status};
-use serde_json::{Value, json};
+use kube::{Client, Error};
+use serde_json::json;
 
-use crate::error::{Failure, chain};
+use self::wire::{api_status, describe};
+use crate::error::Failure;
 
 /// Who we are in the field ownership of server-side apply.
 const FIELD_MANAGER: &str = "ecr-compliance-webhook";
@@ -79,26 +82,8 @@ impl Cluster {
                 "group": "admissionregistration.k8s.io", "resource": "validatingwebhookconfigurations", "verb": verb,
             } },
         });
-        let answer = self
-            .send(Method::POST, REVIEWS, "application/json", review.to_string().into_bytes())
-            .await
-            .map_err(|error| self.unreachable(&error))?;
-        Ok(answer["status"]["allowed"].as_bool().unwrap_or(false))
-    }
-
-    /// One request, JSON back. The only place that sends anything.
-    async fn send(&self, method: Method, path: &str, content_type: &str, body: Vec<u8>) -> Result<Value, Error> {
-        let request = http::Request::builder()
-            .method(method)
-            .uri(path)
-            .header(http::header::CONTENT_TYPE, content_type)
-            .body(body)
-            .map_err(Error::HttpError)?;
-        self.client.request(request).await
-    }
-
-    async fn get(&self, path: &str) -> Result<Value, Error> {
-        self.send(Method::GET, path, "application/json", Vec::new()).await
+        let answer = self.post(REVIEWS, &review).await.map_err(|error| self.unreachable(&error))?;
+        Ok(answer.body["status"]["allowed"].as_bool().unwrap_or(false))
     }
 
     fn unreachable(&self, error: &Error) -> Failure {
@@ -114,21 +99,5 @@ impl Cluster {
                 self.server
             )),
         }
-    }
-}
-
-/// The API server's own answer, when it gave one.
-fn api_status(error: &Error) -> Option<&Status> {
-    match error {
-        Error::Api(status) => Some(status),
-        _ => None,
-    }
-}
-
-/// One line: what the API server says, or the chain of what went wrong before it could.
-fn describe(error: &Error) -> String {
-    match api_status(error) {
-        Some(status) => format!("{} (code {})", status.message, status.code),
-        None => chain(error),
     }
 }

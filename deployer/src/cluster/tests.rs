@@ -15,18 +15,24 @@ use serde_json::{Value, json};
 use super::{
     Cluster,
     caller::{Caller, CallerSecret},
-    proof::{Patience, Proof},
+    moment::Moment,
+    pause::{self, Pause},
+    policy,
+    proof::{EARLY_WARNING, Proof},
 };
 use crate::{
     commands::register::Registration,
     console::Console,
     error::{ExitCode, Failure},
     interrupt::Interrupt,
+    patience::Patience,
     settings::{FailurePolicy, Settings},
 };
 
 const SECRET: &str = "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff";
 const NAME: &str = "ecr-compliance-webhook";
+/// The server's clock.
+const NOW: &str = "Tue, 24 Nov 2026 20:00:00 GMT";
 
 /// What the API server does with the dry-run Pod.
 #[derive(Clone, Copy)]
@@ -59,7 +65,11 @@ impl Server {
                 let uri = parts.uri.to_string();
                 server.seen.lock().unwrap().push(format!("{} {uri}", parts.method));
                 let (status, answer) = server.answer(&parts.method, &uri, &bytes);
-                let response = Response::builder().status(status).body(Body::from(answer.to_string().into_bytes()));
+                let response = Response::builder()
+                    .status(status)
+                    .header("date", NOW)
+                    .header("warning", format!("299 - \"{EARLY_WARNING}[registry] x\""))
+                    .body(Body::from(answer.to_string().into_bytes()));
                 Ok::<_, Infallible>(response.unwrap())
             }
         });
@@ -71,6 +81,9 @@ impl Server {
             let review: Value = serde_json::from_slice(body).unwrap();
             let allowed = review["spec"]["resourceAttributes"]["verb"] != "patch";
             return (201, json!({ "status": { "allowed": allowed } }));
+        }
+        if uri.contains("/deployments?dryRun=All") {
+            return (201, json!({ "kind": "Deployment" }));
         }
         if uri.contains("/pods?dryRun=All") {
             return self.admit();
@@ -144,9 +157,9 @@ fn secret() -> CallerSecret {
     CallerSecret::parse(SECRET).unwrap()
 }
 
-fn settings(failure_policy: FailurePolicy) -> Settings {
+fn settings(failure_policy: impl Into<Option<FailurePolicy>>) -> Settings {
     let mut settings = Settings::default();
-    settings.cluster.failure_policy = failure_policy;
+    settings.cluster.failure_policy = failure_policy.into();
     settings
 }
 
@@ -224,6 +237,73 @@ async fn without_a_judged_namespace_it_is_not_proven_and_never_fail() {
     settings.ignored_namespaces = vec!["default".to_owned()];
     assert_eq!(server.register(&settings).await, Ok(Proof::NoNamespace));
     assert_eq!(server.now().unwrap()["webhooks"][0]["failurePolicy"], "Ignore");
+}
+
+/// What a deploy has registered, in force.
+async fn registered(failure_policy: FailurePolicy) -> Value {
+    let server = Server::with(None, Admission::ByUs);
+    server.register(&settings(failure_policy)).await.unwrap();
+    server.now().unwrap()
+}
+
+fn paused(mut object: Value, until: &str) -> Value {
+    let until = Moment::parse(until).unwrap();
+    assert!(pause::add(&mut object, &Pause { until, by: "ann".to_owned(), reason: "x".to_owned() }));
+    object
+}
+
+#[tokio::test]
+async fn a_promoted_webhook_stays_so_where_the_settings_say_nothing_and_is_not_weakened_meanwhile() {
+    let server = Server::with(Some(registered(FailurePolicy::Fail).await), Admission::ByUs);
+    server.register(&settings(None)).await.unwrap();
+    assert_eq!(server.now().unwrap()["webhooks"][0]["failurePolicy"], "Fail");
+    assert_eq!(server.writes(), 1, "no step with Ignore where nothing changes");
+    server.register(&settings(FailurePolicy::Ignore)).await.unwrap();
+    assert_eq!(server.now().unwrap()["webhooks"][0]["failurePolicy"], "Ignore");
+}
+
+#[tokio::test]
+async fn a_deploy_that_was_killed_before_its_proof_does_not_lower_the_policy_for_good() {
+    let mut object = registered(FailurePolicy::Ignore).await;
+    policy::note(&mut object, FailurePolicy::Fail);
+    let server = Server::with(Some(object), Admission::ByUs);
+    server.register(&settings(None)).await.unwrap();
+    let now = server.now().unwrap();
+    assert_eq!(now["webhooks"][0]["failurePolicy"], "Fail");
+    assert!(now["metadata"]["annotations"].is_null(), "{now}");
+}
+
+#[tokio::test]
+async fn a_pause_that_runs_is_kept_and_proven_by_a_warning_and_one_that_is_over_is_taken_away() {
+    for (name, until, kept) in [
+        ("it runs", "2026-11-24T20:00:01Z", true),
+        ("it is over", "2026-11-24T20:00:00Z", false),
+        ("longer than any may be", "2026-11-26T20:00:00Z", false),
+    ] {
+        let before = paused(registered(FailurePolicy::Fail).await, until);
+        let pause = pause::read(&before);
+        let server = Server::with(Some(before), if kept { Admission::Admits } else { Admission::ByUs });
+        let proof = server.register(&settings(None)).await.unwrap();
+        assert_eq!(matches!(proof, Proof::Warned(_)), kept, "{name}");
+        let now = server.now().unwrap();
+        assert_eq!(pause::read(&now), pause.filter(|_| kept), "{name}");
+        assert_eq!(now["webhooks"][0]["failurePolicy"], "Fail", "{name}");
+    }
+}
+
+#[tokio::test]
+async fn what_argo_cd_keeps_is_proven_where_it_is_right_and_never_written() {
+    let mut object = registered(FailurePolicy::Ignore).await;
+    object["metadata"]["labels"]["argocd.argoproj.io/instance"] = json!("platform");
+    let server = Server::with(Some(object.clone()), Admission::ByUs);
+    assert!(matches!(server.register(&settings(None)).await, Ok(Proof::Refused(_))));
+    object["webhooks"][0]["timeoutSeconds"] = json!(7);
+    let server = Server::with(Some(object), Admission::ByUs);
+    let failure = server.register(&settings(None)).await.unwrap_err();
+    assert_eq!(failure.code, ExitCode::Unsafe);
+    assert!(failure.hint.unwrap().contains("webhook render --out FILE"));
+    assert_eq!(server.cluster().delete_webhook(NAME).await.unwrap_err().code, ExitCode::Unsafe);
+    assert_eq!(server.writes(), 0);
 }
 
 #[tokio::test]

@@ -5,7 +5,7 @@
 use http::Method;
 use serde_json::{Map, Value, json};
 
-use super::{Cluster, FIELD_MANAGER, api_status, caller::Caller, describe, drift};
+use super::{Cluster, FIELD_MANAGER, api_status, caller::Caller, describe, drift, managed};
 use crate::error::{ExitCode, Failure};
 
 /// Name of the configuration's entry about Pods: what the API server calls us in a denial. The other entry only warns.
@@ -40,6 +40,27 @@ impl Existing {
         self.object["metadata"]["labels"][LABEL] == LABEL_VALUE
     }
 
+    /// Argo CD or Flux, where one of them keeps it.
+    #[must_use]
+    pub fn manager(&self) -> Option<String> {
+        managed::manager(&self.object)
+    }
+
+    /// What one of them keeps is theirs to change.
+    ///
+    /// # Errors
+    /// `Unsafe`, with the way out.
+    pub fn refuse_if_managed(&self) -> Result<(), Failure> {
+        let Some(manager) = self.manager() else { return Ok(()) };
+        let name = self.name();
+        Err(Failure::new(format!("the webhook configuration {name} is kept by {manager}: it is not for us to change"))
+            .with_hint(format!(
+                "Change it where {} gets it from: deployer webhook render --out FILE writes it as it should be; commit that. To remove it, take it out there.",
+                manager.split(" (").next().unwrap_or(&manager)
+            ))
+            .with_code(ExitCode::Unsafe))
+    }
+
     /// The caller in its URL.
     #[must_use]
     pub fn caller(&self) -> Option<Caller> {
@@ -59,7 +80,9 @@ impl Existing {
         entry["clientConfig"]["url"].as_str()
     }
 
-    fn name(&self) -> &str {
+    /// Its name.
+    #[must_use]
+    pub fn name(&self) -> &str {
         self.object["metadata"]["name"].as_str().unwrap_or_default()
     }
 
@@ -119,21 +142,60 @@ impl Cluster {
         }
     }
 
-    /// Server-side apply `manifest` (YAML of the webhook configuration `name`).
+    /// As [`Cluster::our_webhook`], but there has to be one.
     ///
     /// # Errors
-    /// `Unsafe` when somebody else's object has that name; else when the API server refuses.
-    pub async fn apply_webhook(&self, name: &str, manifest: &str) -> Result<(), Failure> {
-        // Fields that somebody edited in our own object are ours to set; on a new one there is nothing to force.
-        let force = self.our_webhook(name).await?.is_some();
-        self.apply(name, manifest.as_bytes().to_vec(), force).await.map(drop)
+    /// Also when there is none.
+    pub async fn registered_webhook(&self, name: &str) -> Result<Existing, Failure> {
+        self.our_webhook(name).await?.ok_or_else(|| {
+            Failure::new(format!("the context {} has no webhook {name}", self.context))
+                .with_hint("Run deployer deploy first, or choose the --context.")
+        })
     }
 
-    async fn apply(&self, name: &str, body: Vec<u8>, force: bool) -> Result<Value, Failure> {
+    /// Server-side apply of the webhook configuration `name`. The object as the API server has it then.
+    ///
+    /// # Errors
+    /// `Unsafe` when the object that has that name is somebody else's, or Argo CD or Flux keeps it; else when the API
+    /// server refuses.
+    pub async fn apply_webhook(&self, name: &str, manifest: &Value) -> Result<Value, Failure> {
+        let existing = self.our_webhook(name).await?;
+        if let Some(existing) = &existing {
+            existing.refuse_if_managed()?;
+        }
+        // Fields that somebody edited in our own object are ours to set; on a new one there is nothing to force.
+        self.apply(name, manifest, existing.is_some()).await
+    }
+
+    /// Change something in an object that was looked at, and only in exactly that.
+    ///
+    /// # Errors
+    /// When it has changed since it was looked at, when the API server refuses, or when `edit` finds nothing to change.
+    pub async fn edit_webhook(
+        &self,
+        existing: &Existing,
+        edit: impl FnOnce(&mut Value) -> bool,
+    ) -> Result<Existing, Failure> {
+        let mut object = existing.as_apply();
+        if !edit(&mut object) {
+            return Err(Failure::new(format!("the webhook configuration {} has no entry {ENTRY}", existing.name()))
+                .with_hint("Somebody changed it. Run deployer deploy, which brings it back."));
+        }
+        object["metadata"]["resourceVersion"] = existing.object["metadata"]["resourceVersion"].clone();
+        self.apply(existing.name(), &object, true).await.map(Existing::new)
+    }
+
+    /// JSON is YAML.
+    async fn apply(&self, name: &str, object: &Value, force: bool) -> Result<Value, Failure> {
         let path = format!("{PATH}/{name}?fieldManager={FIELD_MANAGER}&force={force}");
+        let body = object.to_string().into_bytes();
         self.send(Method::PATCH, &path, "application/apply-patch+yaml", body).await.map_err(|error| {
-            Failure::new(format!("the API server did not take the webhook configuration {name}"))
-                .with_cause(describe(&error))
+            let failure = Failure::new(format!("the API server did not take the webhook configuration {name}"))
+                .with_cause(describe(&error));
+            match api_status(&error).map(|status| status.code) {
+                Some(409) => failure.with_hint("Somebody changed it at the same time. Run the command again."),
+                _ => failure,
+            }
         })
     }
 
@@ -143,8 +205,7 @@ impl Cluster {
     /// When the API server refuses, or when what it has then is not what was: the cluster needs a person's eyes.
     pub async fn restore_webhook(&self, name: &str, previous: Option<&Existing>) -> Result<(), Failure> {
         let Some(previous) = previous else { return self.delete_webhook(name).await.map(drop) };
-        // JSON is YAML.
-        let restored = self.apply(name, previous.as_apply().to_string().into_bytes(), true).await?;
+        let restored = self.apply(name, &previous.as_apply(), true).await?;
         if restored["webhooks"] == previous.object["webhooks"] {
             return Ok(());
         }
@@ -155,9 +216,10 @@ impl Cluster {
     /// Delete the webhook configuration `name` if it is ours; `false` when there is none.
     ///
     /// # Errors
-    /// `Unsafe` when somebody else's object has that name; else when the API server refuses.
+    /// `Unsafe` when somebody else's object has that name, or Argo CD or Flux keeps it; else when the API server refuses.
     pub async fn delete_webhook(&self, name: &str) -> Result<bool, Failure> {
         let Some(existing) = self.our_webhook(name).await? else { return Ok(false) };
+        existing.refuse_if_managed()?;
         // Only the very object that was looked at.
         let options = json!({
             "apiVersion": "v1", "kind": "DeleteOptions",

@@ -1,39 +1,34 @@
 //! `deployer deploy`: look, build, show, ask; then bucket, upload, stack, probe, webhook, proof. In that order, so that
 //! the cluster is touched last and only by something that is known to work.
 
-use std::path::Path;
-
 use super::{
+    draft::{self, BucketPlace, Draft, Drafted, Site},
     register::Registration,
-    site::{self, Account},
+    site,
 };
 use crate::{
-    artifact::{self, Artifact},
+    artifact,
     cli::DeployArgs,
-    cluster::{
-        Cluster,
-        caller::Caller,
-        proof::{self, Proof},
-        webhook::Existing,
-    },
+    cluster::proof::Proof,
     console::Console,
-    error::{ExitCode, Failure},
+    error::Failure,
     interrupt::{Interrupt, interrupted},
+    patience::Patience,
+    plan::saved::SavedPlan,
     probe,
-    settings::{Settings, Word},
-    stack::{Stack, apply::Applied, change_set::Wanted},
+    settings::Settings,
+    stack::{
+        Stack,
+        apply::{Applied, Prepared},
+        change_set::Wanted,
+        recover::Consent,
+    },
     synth::{self, ArtifactLocation},
     upload::{Bucket, Upload},
 };
 
-/// What was looked at before anything is changed.
-struct Site {
-    account: Account,
-    cluster: Cluster,
-    existing: Option<Existing>,
-    caller: Caller,
-    ca_bundle: Option<String>,
-}
+/// So many zips are kept besides the one that is deployed, for `deployer rollback --code`.
+const PREVIOUS_ZIPS: usize = 3;
 
 /// Runs the command.
 ///
@@ -45,163 +40,126 @@ pub async fn run(settings: &Settings, args: &DeployArgs, console: &mut Console) 
 }
 
 async fn deploy(settings: &Settings, args: &DeployArgs, console: &mut Console) -> Result<(), Failure> {
-    console.step("Looking at the account and the cluster");
-    let site = Site::look(settings).await?;
-    // A stack that cannot be updated is told before minutes of building.
-    site.account.stack.intention(site.account.found.as_ref())?;
-    let artifact = obtain(settings, args, console).await?;
-    console.step("This will be done");
-    for line in site.plan(settings, &artifact)? {
-        console.say(&line);
-    }
-    if !console.ask("Deploy?")? {
-        return Err(Failure::new("nothing was changed: the plan was declined").with_code(ExitCode::Refused));
-    }
-    // From here on Ctrl-C is ours to answer; until here, ending at once is right.
+    // From here on Ctrl-C is ours to answer: a change set may have to be taken back.
     let interrupt = Interrupt::listen();
-    let location = Box::pin(site.put_artifact(settings, &artifact, console, &interrupt)).await?;
-    let stack = site.deploy_stack(settings, &location, &artifact, console, &interrupt).await?;
+    let saved = args.plan.as_deref().map(SavedPlan::read).transpose()?;
+    let mut consent = args.recovery.consent("deploy", console.assumes_yes());
+    console.step("Looking at the account and the cluster");
+    let site = Site::look(settings, &interrupt).await?;
+    let (draft, saved) = match saved {
+        Some((plan, artifact)) => (site.saved_draft(&plan, artifact), Some(plan)),
+        None => (site.draft(settings, draft::obtain(settings, &args.function, console, &interrupt).await?)?, None),
+    };
+    console.step("This will be done");
+    // A saved plan is carried out as it is, or not at all: nothing is decided on the way.
+    let agreed = if saved.is_some() { None } else { Some(&mut consent) };
+    let drafted = site.work_out(settings, &draft, agreed, console, &interrupt).await?;
+    let result = async {
+        site.approve(settings, saved.as_ref(), &drafted, console, &interrupt).await?;
+        Box::pin(site.put_artifact(settings, &draft, consent.clone(), console, &interrupt)).await
+    };
+    if let Err(failure) = result.await {
+        site.abandon(&drafted.prepared).await;
+        return Err(failure);
+    }
+    let stack = Box::pin(site.deploy_stack(&draft, drafted.prepared, &mut consent, console, &interrupt)).await?;
     let endpoint = site::endpoint(settings, &stack)?;
     site.probe(settings, endpoint, console, &interrupt).await?;
     let proof = site.register(settings, endpoint, console, &interrupt).await?;
+    site.tidy(settings, &draft.location, &stack, console).await;
     site.conclude(settings, endpoint, &proof, console);
     Ok(())
 }
 
-/// The binary that was given, or one that is built now.
-async fn obtain(settings: &Settings, args: &DeployArgs, console: &mut Console) -> Result<Artifact, Failure> {
-    let Some(binary) = &args.artifact else {
-        console.step("Building the function");
-        return artifact::build(settings, args.source.as_deref().unwrap_or(Path::new(".")), console).await;
-    };
-    let artifact = artifact::take(settings, binary)?;
-    if let Some(warning) = artifact.warning() {
-        console.warn(&warning);
-    }
-    Ok(artifact)
-}
-
-/// Again, now that account and region are known: under a policy that does not hold there, no Pod could be checked.
-fn check_policy(settings: &Settings, account: &Account) -> Result<(), Failure> {
-    let Some(policy) = &settings.policy else { return Ok(()) };
-    policy.check(&account.identity.account, &account.aws.region).map_err(|errors| {
-        Failure::usage(format!(
-            "the policy cannot be in force in {}:\n  - {}",
-            account.place(),
-            errors.0.join("\n  - ")
-        ))
-    })
-}
-
 impl Site {
-    async fn look(settings: &Settings) -> Result<Self, Failure> {
-        let ca_bundle = site::ca_bundle(settings.cluster.ca_bundle.as_deref())?;
-        let account = Account::look(settings).await?;
-        check_policy(settings, &account)?;
-        let cluster = Cluster::connect(settings.cluster.context.as_deref()).await?;
-        cluster.check_permissions().await?;
-        let existing = cluster.our_webhook(&settings.webhook_name()).await?;
-        let caller = site::caller(settings, &cluster, existing.as_ref())?;
-        Ok(Self { account, cluster, existing, caller, ca_bundle })
+    /// What a saved plan says, with the callers that are known only here.
+    fn saved_draft(&self, plan: &SavedPlan, artifact: artifact::Artifact) -> Draft {
+        let mut parameters = plan.parameters.clone();
+        let callers = self.caller.digests(self.account.caller_digests());
+        parameters.insert(synth::PARAMETER_CALLER_DIGESTS.to_owned(), callers);
+        let location = ArtifactLocation { bucket: plan.artifact.bucket.clone(), key: plan.artifact.key.clone() };
+        Draft { artifact, location, template: plan.template.clone(), parameters, tags: plan.tags.clone() }
     }
 
-    /// One line for each thing that a person may want to stop.
-    fn plan(&self, settings: &Settings, artifact: &Artifact) -> Result<Vec<String>, Failure> {
-        let account = &self.account;
-        let bucket = match (&settings.artifact_bucket, &account.bootstrapped) {
-            (Some(bucket), _) => format!("{bucket} (yours)"),
-            (None, Some(_)) => account.bucket_name(),
-            (None, None) => {
-                format!("{} (by the stack {}, unless it exists)", account.bucket_name(), account.bootstrap.name())
-            }
-        };
-        let mut lines = vec![
-            format!("AWS:       {}", account.place()),
-            format!("as:        {}", account.identity.arn),
-            format!("bucket:    {bucket}"),
-            format!("function:  {} {}", artifact.architecture.word(), &artifact.sha256[..12]),
-            format!("stack:     {}: {}", account.stack.name(), account.stack.intention(account.found.as_ref())?),
-        ];
-        if let Some(policy) = &settings.policy {
-            lines.push(format!("policy:    {}", policy.version()));
+    /// Show it and ask; a saved plan was approved when it was given, and nothing to do needs no approval.
+    async fn approve(
+        &self,
+        settings: &Settings,
+        saved: Option<&SavedPlan>,
+        drafted: &Drafted,
+        console: &mut Console,
+        interrupt: &Interrupt,
+    ) -> Result<(), Failure> {
+        if let Some(saved) = saved {
+            saved.check(&self.world(settings, drafted))?;
         }
-        for (key, value) in synth::parameters(settings, "") {
-            // Digests say nothing to a person; who may call does.
-            let value = if key == "CallerDigests" { format!("of {}", self.callers()) } else { format!("\"{value}\"") };
-            lines.push(format!("           {key} = {value}"));
+        draft::show(&drafted.plan, console);
+        if saved.is_some() || !drafted.plan.changes || console.ask_until("Deploy?", interrupt).await? {
+            return Ok(());
         }
-        lines.push(format!(
-            "webhook:   {} in the context {} ({}): {}, failurePolicy {}",
-            settings.webhook_name(),
-            self.cluster.context(),
-            self.cluster.server(),
-            if self.existing.is_some() { "replace ours" } else { "create it" },
-            settings.cluster.failure_policy.word(),
-        ));
-        Ok(lines)
-    }
-
-    fn callers(&self) -> String {
-        let digests = self.caller.digests(self.account.caller_digests());
-        let names: Vec<&str> = digests.split(',').filter_map(|entry| Some(entry.split_once('=')?.0)).collect();
-        names.join(", ")
+        Err(draft::declined())
     }
 
     /// Make sure of the bucket and of the zip in it.
     async fn put_artifact(
         &self,
         settings: &Settings,
-        artifact: &Artifact,
+        draft: &Draft,
+        consent: Consent,
         console: &mut Console,
         interrupt: &Interrupt,
-    ) -> Result<ArtifactLocation, Failure> {
-        let name = self.bucket(settings, console, interrupt).await?;
+    ) -> Result<(), Failure> {
+        if let BucketPlace::Missing(_) = &self.bucket {
+            self.make_bucket(settings, consent, console, interrupt).await?;
+        }
         console.step("Uploading the function");
-        let key = artifact.key(settings);
-        let bucket = Bucket::new(&self.account.aws.config, &name, &self.account.identity.account);
-        let uploaded = interrupt.unless_asked(Box::pin(bucket.upload(&key, artifact.zip.clone()))).await;
+        let ArtifactLocation { bucket: name, key } = &draft.location;
+        let bucket = Bucket::new(&self.account.aws.config, name, &self.account.identity.account);
+        let prefix = artifact::prefix(settings);
+        let upload = Box::pin(bucket.upload(&prefix, key, draft.artifact.zip.clone()));
+        let uploaded = interrupt.unless_asked(upload).await;
         match uploaded.ok_or_else(|| interrupted("interrupted while the function was uploaded"))?? {
-            Upload::Written => console.say(&format!("s3://{name}/{key}, {} KiB", artifact.zip.len() / 1024)),
+            Upload::Written => console.say(&format!("s3://{name}/{key}, {} KiB", draft.artifact.zip.len() / 1024)),
             Upload::AlreadyThere => console.say(&format!("s3://{name}/{key} is there already")),
         }
-        Ok(ArtifactLocation { bucket: name, key })
+        Ok(())
     }
 
-    /// The owner's bucket, or ours, made when it is missing.
-    async fn bucket(
+    async fn make_bucket(
         &self,
         settings: &Settings,
+        mut consent: Consent,
         console: &mut Console,
         interrupt: &Interrupt,
-    ) -> Result<String, Failure> {
-        if let Some(bucket) = &settings.artifact_bucket {
-            return Ok(bucket.clone());
-        }
-        let name = self.account.bucket_name();
-        if Bucket::new(&self.account.aws.config, &name, &self.account.identity.account).exists().await? {
-            return Ok(name);
-        }
+    ) -> Result<(), Failure> {
         console.step(&format!("Making the bucket (stack {})", self.account.bootstrap.name()));
         let template = synth::bootstrap_template(settings)?;
         let wanted =
             Wanted { template: &template, parameters: &std::collections::BTreeMap::new(), tags: &settings.tags };
-        let (_, stack) = self.account.bootstrap.apply(&wanted, console, interrupt).await?;
-        stack.output(synth::OUTPUT_BUCKET_NAME).map(str::to_owned)
+        let (_, stack) = self.account.bootstrap.apply(&wanted, &mut consent, console, interrupt).await?;
+        let made = stack.output(synth::OUTPUT_BUCKET_NAME)?;
+        if made == self.bucket.name() {
+            return Ok(());
+        }
+        Err(Failure::new(format!("the bucket was to be {}, and the stack made {made}", self.bucket.name()))
+            .with_hint("Run deployer deploy again: it takes the bucket that is there."))
     }
 
     async fn deploy_stack(
         &self,
-        settings: &Settings,
-        location: &ArtifactLocation,
-        artifact: &Artifact,
+        draft: &Draft,
+        prepared: Prepared,
+        consent: &mut Consent,
         console: &mut Console,
         interrupt: &Interrupt,
     ) -> Result<Stack, Failure> {
-        console.step(&format!("Deploying the stack {}", self.account.stack.name()));
-        let template = synth::stack_template(settings, location, artifact.architecture)?;
-        let parameters = synth::parameters(settings, &self.caller.digests(self.account.caller_digests()));
-        let wanted = Wanted { template: &template, parameters: &parameters, tags: &settings.tags };
-        let (applied, stack) = self.account.stack.apply(&wanted, console, interrupt).await?;
+        let client = &self.account.stack;
+        console.step(&format!("Deploying the stack {}", client.name()));
+        let (applied, stack) = match prepared {
+            Prepared::Unchanged(stack) => (Applied::Unchanged, stack),
+            Prepared::Ready(ready) => client.carry_out(&ready, console, interrupt).await?,
+            Prepared::Leftovers(_) => client.apply(&draft.wanted(), consent, console, interrupt).await?,
+        };
         console.say(match applied {
             Applied::Created => "created",
             Applied::Updated => "updated",
@@ -225,7 +183,7 @@ impl Site {
             refuses: settings.refuses(probe::PROBED.0, probe::PROBED.1),
             ignored_namespaces: &settings.ignored_namespaces,
         };
-        probe::run(&target, probe::Patience::default(), console, interrupt).await
+        probe::run(&target, Patience::ENDPOINT, console, interrupt).await
     }
 
     async fn register(
@@ -242,9 +200,28 @@ impl Site {
             caller: &self.caller,
             endpoint,
             ca_bundle: self.ca_bundle.as_deref(),
-            patience: proof::Patience::default(),
+            patience: Patience::API_SERVER,
         };
         registration.run(console, interrupt).await
+    }
+
+    /// It works: protect it, and let go of what nobody goes back to. Neither is worth failing for.
+    async fn tidy(&self, settings: &Settings, location: &ArtifactLocation, stack: &Stack, console: &mut Console) {
+        match self.account.stack.protect(stack).await {
+            Ok(true) => console.say("the stack is protected against deletion, and its API against replacement"),
+            Ok(false) => (),
+            Err(failure) => console.warn(&told(&failure)),
+        }
+        // An owner's bucket has the owner's own rules.
+        if settings.artifact_bucket.is_some() {
+            return;
+        }
+        let bucket = Bucket::new(&self.account.aws.config, &location.bucket, &self.account.identity.account);
+        match bucket.prune(&artifact::prefix(settings), &location.key, PREVIOUS_ZIPS).await {
+            Ok(0) => (),
+            Ok(pruned) => console.say(&format!("{pruned} zips of older deploys were removed")),
+            Err(failure) => console.warn(&told(&failure)),
+        }
     }
 
     /// What now is true, and the next command.
@@ -260,5 +237,12 @@ impl Site {
         console.say(&format!("The API server of {} asks {endpoint} about every Pod.", self.cluster.context()));
         console.say(&format!("Look at it:   kubectl get validatingwebhookconfiguration {name}"));
         console.say("Take it down: deployer destroy, with the same settings");
+    }
+}
+
+fn told(failure: &Failure) -> String {
+    match &failure.cause {
+        Some(cause) => format!("{}: {cause}", failure.message),
+        None => failure.message.clone(),
     }
 }

@@ -9,6 +9,7 @@ use crate::{
     error::{ExitCode, Failure},
     interrupt::{Interrupt, interrupted},
     settings::Settings,
+    stack::recover::Consent,
     synth,
     upload::Bucket,
 };
@@ -28,7 +29,9 @@ enum Fate {
 ///
 /// # Errors
 /// When something cannot be read or deleted, or when the person says no.
-pub async fn run(settings: &Settings, _args: &DestroyArgs, console: &mut Console) -> Result<(), Failure> {
+pub async fn run(settings: &Settings, args: &DestroyArgs, console: &mut Console) -> Result<(), Failure> {
+    let interrupt = Interrupt::listen();
+    let mut consent = Consent::new("destroy", console.assumes_yes()).agreeing_to(None, &args.retain, &[]);
     console.step("Looking at the account and the cluster");
     let account = Account::look(settings).await?;
     let cluster = Cluster::connect(settings.cluster.context.as_deref()).await?;
@@ -38,13 +41,12 @@ pub async fn run(settings: &Settings, _args: &DestroyArgs, console: &mut Console
     for line in plan(settings, &account, &cluster, existing.as_ref(), fate) {
         console.say(&line);
     }
-    if !console.ask("Destroy?")? {
+    if !console.ask_until("Destroy?", &interrupt).await? {
         return Err(Failure::new("nothing was destroyed: the plan was declined").with_code(ExitCode::Refused));
     }
-    let interrupt = Interrupt::listen();
     remove_webhook(settings, &cluster, fate, console).await?;
     console.step(&format!("Deleting the stack {}", account.stack.name()));
-    let deleted = account.stack.delete(console, &interrupt).await?;
+    let deleted = account.stack.delete(&mut consent, console, &interrupt).await?;
     console.say(if deleted { "deleted" } else { "there is none" });
     remove_bucket(settings, &account, console, &interrupt).await?;
     console.step("Done");
@@ -158,7 +160,7 @@ async fn remove_bucket(
         console.say("the bucket stays: other things are in it");
         return Ok(());
     }
-    let deleted = account.bootstrap.delete(console, interrupt).await?;
+    let deleted = account.bootstrap.delete(&mut Consent::new("destroy", false), console, interrupt).await?;
     console.say(if deleted { "the bucket and its stack are deleted" } else { "there is no bucket of ours" });
     Ok(())
 }

@@ -60,6 +60,13 @@ impl Account {
     }
 }
 
+/// The account and the stack, for what concerns no cluster.
+pub(super) async fn stack(settings: &Settings) -> Result<(Account, StackClient), Failure> {
+    let account = Account::look(settings).await?;
+    let stack = account.stack.clone();
+    Ok((account, stack))
+}
+
 /// Who the cluster is to the function: as its webhook says, else a new secret and a name from settings or context.
 pub(super) fn caller(settings: &Settings, cluster: &Cluster, existing: Option<&Existing>) -> Result<Caller, Failure> {
     let known = existing.and_then(Existing::caller);

@@ -1,6 +1,12 @@
-//! `deployer webhook render`: the webhook configuration as YAML, for people who apply it by other means. Reads only.
+//! `deployer webhook …`: which file each verb is, and `render`: the webhook configuration as YAML, for people who apply it
+//! by other means. Rendering reads only.
 //!
-//! The output holds the caller's secret; that is its purpose, and it is the only place where we show it.
+//! The output of `render` holds the caller's secret; that is its purpose, and it is the only place where we show it.
+
+mod check;
+mod pause;
+mod promote;
+mod since;
 
 use std::path::Path;
 
@@ -15,7 +21,7 @@ use crate::{
     },
     console::Console,
     error::Failure,
-    settings::Settings,
+    settings::{FailurePolicy, Settings},
     stack::StackClient,
     synth::{self, WebhookManifest},
 };
@@ -28,31 +34,47 @@ const SECRET_VARIABLE: &str = "DEPLOYER_CALLER_SECRET";
 /// # Errors
 /// When the endpoint or the caller's secret cannot be had, or the file cannot be written.
 pub async fn run(settings: &Settings, command: &WebhookCommand, console: &mut Console) -> Result<(), Failure> {
-    let WebhookCommand::Render(args) = command;
+    match command {
+        WebhookCommand::Render(args) => render(settings, args, console).await,
+        WebhookCommand::Check(args) => check::run(settings, args, console).await,
+        WebhookCommand::Pause(args) => pause::pause(settings, args, console).await,
+        WebhookCommand::Resume(args) => pause::resume(settings, args, console).await,
+        WebhookCommand::Promote => promote::promote(settings, console).await,
+        WebhookCommand::Demote => promote::demote(settings, console).await,
+    }
+}
+
+async fn render(settings: &Settings, args: &RenderArgs, console: &mut Console) -> Result<(), Failure> {
     let caller = caller(settings).await?;
     let endpoint = endpoint(settings).await?;
     let ca_bundle = site::ca_bundle(settings.cluster.ca_bundle.as_deref())?;
     let url = caller.url(&endpoint);
-    let manifest =
-        WebhookManifest { url: &url, ca_bundle: ca_bundle.as_deref(), failure_policy: settings.cluster.failure_policy };
+    let failure_policy = settings.cluster.failure_policy.unwrap_or(FailurePolicy::Ignore);
+    let manifest = WebhookManifest { url: &url, ca_bundle: ca_bundle.as_deref(), failure_policy };
     write(&synth::webhook_manifest(settings, &manifest)?, args, console)
 }
 
 async fn caller(settings: &Settings) -> Result<Caller, Failure> {
     let context = settings.cluster.context.as_deref();
-    match std::env::var(SECRET_VARIABLE) {
-        Ok(text) if !text.is_empty() => {
-            let secret = CallerSecret::parse(&text).ok_or_else(|| {
-                Failure::usage(format!("{SECRET_VARIABLE} is not 64 lower-case hex digits"))
-                    .with_hint("It is the last part of the URL in the cluster's webhook configuration.")
-            })?;
+    match secret_from_environment()? {
+        Some(secret) => {
             let name = match &settings.cluster.name {
                 Some(name) => name.clone(),
                 None => name_of_context(Cluster::connect(context).await?.context()),
             };
             Ok(Caller { name, secret })
         }
-        _ => from_cluster(settings, &Cluster::connect(context).await?).await,
+        None => from_cluster(settings, &Cluster::connect(context).await?).await,
+    }
+}
+
+fn secret_from_environment() -> Result<Option<CallerSecret>, Failure> {
+    match std::env::var(SECRET_VARIABLE) {
+        Ok(text) if !text.is_empty() => CallerSecret::parse(&text).map(Some).ok_or_else(|| {
+            Failure::usage(format!("{SECRET_VARIABLE} is not 64 lower-case hex digits"))
+                .with_hint("It is the last part of the URL in the cluster's webhook configuration.")
+        }),
+        _ => Ok(None),
     }
 }
 

@@ -82,7 +82,7 @@ const CLUSTER: &[(&str, Take)] = &[
     ("context", |s, v| put(&mut s.cluster.context, v, check::not_empty)),
     ("endpoint", |s, v| put(&mut s.cluster.endpoint, v, check::endpoint)),
     ("failure_policy", |s, v| {
-        s.cluster.failure_policy = check::word(text(v)?)?;
+        s.cluster.failure_policy = Some(check::word(text(v)?)?);
         Ok(())
     }),
     ("name", |s, v| put(&mut s.cluster.name, v, check::caller)),

@@ -72,8 +72,8 @@ pub struct Cluster {
     pub endpoint: Option<String>,
     /// PEM file that verifies the endpoint, given to the API server and used by the probe.
     pub ca_bundle: Option<PathBuf>,
-    /// What the API server does when the webhook cannot be reached.
-    pub failure_policy: FailurePolicy,
+    /// What the API server does when the webhook cannot be reached; `None`: what it does already, `Ignore` at first.
+    pub failure_policy: Option<FailurePolicy>,
     /// How long the API server waits, 1..=30.
     pub timeout_seconds: u8,
 }
@@ -192,7 +192,7 @@ impl Default for Settings {
                 name: None,
                 endpoint: None,
                 ca_bundle: None,
-                failure_policy: FailurePolicy::Ignore,
+                failure_policy: None,
                 timeout_seconds: 5,
             },
         }

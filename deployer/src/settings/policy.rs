@@ -3,11 +3,12 @@
 //!
 //! What a policy may say is decided in `compliance`, once for the function and for us; this file must not know a rule.
 
+use std::collections::BTreeSet;
 use std::ops::Range;
 use std::time::SystemTime;
 
 use compliance::facts::Facts;
-use compliance::policy::{Day, Home, PolicyErrors, PolicyFile, Request, evaluate};
+use compliance::policy::{Day, Home, PolicyErrors, PolicyFile, Request, UNKNOWN_ACCOUNT, evaluate};
 use compliance::workload::ImageField;
 use serde_json::{Map, Number, Value};
 use sha2::{Digest, Sha256};
@@ -16,8 +17,6 @@ use toml::de::{DeTable, DeValue};
 
 use super::{LogLevel, Settings, check};
 
-/// Stands for the account until AWS tells it; it may own no registry.
-const UNKNOWN_ACCOUNT: &str = "000000000000";
 /// Stands for the region where nobody named one yet.
 const SOME_REGION: &str = "us-east-1";
 /// Digits of the digest that name a policy, as the function names it in logs and audit annotations.
@@ -56,19 +55,13 @@ impl OwnPolicy {
     /// # Errors
     /// All that is wrong with it.
     pub fn check(&self, account: &str, region: &str) -> Result<(), PolicyErrors> {
-        let mut errors = match self.file.validate(&Home { account, region }, Some(Day::of(SystemTime::now()))) {
-            Ok(_) => Vec::new(),
-            Err(PolicyErrors(errors)) => errors,
-        };
-        for (index, registry) in self.file.registries.iter().enumerate() {
-            if let Some(arn) = &registry.role_arn {
-                errors.push(format!(
-                    "policy.registries[{index}].role_arn: \"{arn}\" cannot be used yet, the function has no right to \
-                     assume roles; leave it out and let the repositories' own policies allow the function's role"
-                ));
-            }
-        }
-        if errors.is_empty() { Ok(()) } else { Err(PolicyErrors(errors)) }
+        self.file.validate(&Home { account, region }, Some(Day::of(SystemTime::now()))).map(|_| ())
+    }
+
+    /// ARNs of the roles that the function assumes, each once.
+    pub(crate) fn roles(file: Option<&Self>) -> BTreeSet<&str> {
+        let registries = file.map_or(&[][..], |own| &own.file.registries);
+        registries.iter().filter_map(|registry| registry.role_arn.as_deref()).collect()
     }
 
     /// Whether it refuses a Pod with this image, which is of no accepted registry, in this namespace; what is not valid

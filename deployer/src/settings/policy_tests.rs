@@ -106,6 +106,8 @@ mode = "warn"
 mode = "loud"
 [[policy.registries]]
 account = "1"
+[[policy.registries]]
+account = "444455556666"
 role_arn = "arn:aws:iam::111122223333:role/reader"
 [[policy.exemptions]]
 id = "EX-1"
@@ -123,7 +125,7 @@ expires = 2999-01-01
         "\"tag-imutability\"",
         "\"loud\" is not a mode; give enforce, warn, audit or off",
         "policy.registries[0].account: \"1\" is not an account id",
-        "policy.registries[0].role_arn: \"arn:aws:iam::111122223333:role/reader\" cannot be used yet",
+        "policy.registries[1].role_arn: \"arn:aws:iam::111122223333:role/reader\" is not a role of account 444455556666",
         "policy.exemptions[0].expires",
     ] {
         assert!(errors.contains(expected), "{expected}: {errors}");

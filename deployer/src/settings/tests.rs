@@ -78,7 +78,7 @@ fn every_key_is_read() {
             name: Some("staging-1".to_owned()),
             endpoint: Some("https://webhook.example.com:8443".to_owned()),
             ca_bundle: Some("ca.pem".into()),
-            failure_policy: FailurePolicy::Fail,
+            failure_policy: Some(FailurePolicy::Fail),
             timeout_seconds: 30,
         },
     };

@@ -1,26 +1,26 @@
-//! Bring the stack to what is wanted, or to nothing, from whatever state it is in.
+//! Bring the stack to what is wanted, from whatever state it is in: first prepare (look, wait, make the change set), then,
+//! once a person has seen it, carry it out.
 //!
-//! What a state asks for is decided by `status`; this file only does it. It never deletes a stack that may hold live
-//! resources unless the person asked for exactly that.
+//! What a state asks for is decided by `status` and `recover`; this file only does it. It never deletes a stack that may
+//! hold live resources unless the person asked for exactly that, and never touches one that is not ours.
 
 use aws_sdk_cloudformation::types::ChangeSetType;
 
 use super::{
-    Stack, StackClient, cause,
+    Stack, StackClient,
+    change::Action,
     change_set::{ChangeSet, Planned, Wanted},
     events::Watcher,
     follow::Followed,
-    status::{Goal, Operation, Progress, Step, Stop, next_step},
+    recover::Consent,
+    settle::Settled,
+    status::{Goal, Operation, Progress, Step},
 };
 use crate::{
-    aws,
     console::Console,
     error::{ExitCode, Failure},
     interrupt::{Interrupt, interrupted},
 };
-
-/// So many states may be walked through before an operation of ours can start; more is somebody else's loop.
-const ROUNDS: usize = 10;
 
 /// What was done to the stack.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,44 +33,58 @@ pub enum Applied {
     Unchanged,
 }
 
-impl StackClient {
-    /// What [`StackClient::apply`] would do with the stack as it was `found`, in words.
-    ///
-    /// # Errors
-    /// `Unsafe` when the stack is in a state that a person has to resolve first.
-    pub fn intention(&self, found: Option<&Stack>) -> Result<String, Failure> {
-        let status = found.map_or("absent", |stack| stack.status.as_str());
-        match (next_step(found.map(|stack| &stack.status), Goal::Deploy), found) {
-            (Step::Stop(stop), Some(stack)) => Err(self.stopped(&stop, stack)),
-            (Step::Update, _) => Ok(format!("update it (it is {status})")),
-            (Step::WaitThenDecide, _) => {
-                Ok(format!("wait until it is not {status} any more, then create or update it"))
-            }
-            (Step::DeleteThenCreate, _) => {
-                Ok(format!("delete what is left of a failed creation ({status}), then create it"))
-            }
-            _ => Ok("create it".to_owned()),
-        }
-    }
+/// What stands between the stack and what is wanted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Prepared {
+    /// Nothing.
+    Unchanged(Stack),
+    /// A change set that waits for its execution. It must be carried out or abandoned.
+    Ready(Box<Ready>),
+    /// What an undone creation left; until it is deleted, `CloudFormation` makes no change set.
+    Leftovers(Stack),
+}
 
-    /// Make the stack what is `wanted`: change set, execution, live events.
+/// A change set with all that its execution needs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ready {
+    /// What it would do.
+    pub change_set: ChangeSet,
+    /// The stack as it was found; `None`: there was none.
+    pub found: Option<Stack>,
+    operation: Operation,
+    /// It stops where it fails: the way on for a stack that stopped like that before.
+    keep_on_failure: bool,
+}
+
+impl Ready {
+    /// Only a shell that our own change set brought about may be removed with it.
+    const fn shell_is_ours(&self) -> bool {
+        self.found.is_none()
+    }
+}
+
+impl StackClient {
+    /// Wait until nothing else happens to the stack, get it out of where it is stuck as `consent` or the person says, and
+    /// make the change set. Without `consent` nothing is changed but for the change set.
     ///
     /// # Errors
-    /// When the stack is in a state that a person has to resolve (`Unsafe`), when `CloudFormation` refuses or fails (the
-    /// root cause is the failure's sentence), or when we are asked to stop.
-    pub async fn apply(
+    /// `Unsafe` when a person has to decide or the stack is not ours; when `CloudFormation` refuses; when we are asked to
+    /// stop. No change set of ours is left behind then.
+    pub async fn prepare(
         &self,
         wanted: &Wanted<'_>,
+        consent: Option<&mut Consent>,
         console: &mut Console,
         interrupt: &Interrupt,
-    ) -> Result<(Applied, Stack), Failure> {
-        let (step, found) = self.settle(Goal::Deploy, console, interrupt).await?;
-        let (kind, operation) = match step {
-            Step::Update => (ChangeSetType::Update, Operation::Update),
-            _ => (ChangeSetType::Create, Operation::Create),
+    ) -> Result<Prepared, Failure> {
+        let Settled { step, found, retry } = self.settle(Goal::Deploy, consent, console, interrupt).await?;
+        let operation = match (&step, &found) {
+            (Step::DeleteThenCreate, Some(stack)) => return Ok(Prepared::Leftovers(stack.clone())),
+            (Step::Update, _) => Operation::Update,
+            _ => Operation::Create,
         };
+        let kind = if operation == Operation::Update { ChangeSetType::Update } else { ChangeSetType::Create };
         let name = wanted.change_set_name();
-        // Only a shell that our own change set brings about may be removed with it.
         let shell_is_ours = found.is_none();
         let planned = interrupt
             .unless_asked(async {
@@ -87,14 +101,12 @@ impl StackClient {
                 return self.without_change_set(other, found);
             }
         };
-        if change_set.changes.is_empty() {
-            console.say("~ (outputs, tags or parameters only)");
+        let ready = Ready { change_set, found, operation, keep_on_failure: retry };
+        if retry && let Some(replaced) = replaced(&ready.change_set) {
+            self.abandon(&ready).await;
+            return Err(self.cannot_retry(&replaced));
         }
-        for line in &change_set.changes {
-            console.say(&line.to_string());
-        }
-        let stack = self.run(&change_set, operation, shell_is_ours, console, interrupt).await?;
-        Ok((if operation == Operation::Create { Applied::Created } else { Applied::Updated }, stack))
+        Ok(Prepared::Ready(Box::new(ready)))
     }
 
     /// Planning ended without anything to execute.
@@ -102,130 +114,92 @@ impl StackClient {
         &self,
         planned: Option<Result<Planned, Failure>>,
         found: Option<Stack>,
-    ) -> Result<(Applied, Stack), Failure> {
+    ) -> Result<Prepared, Failure> {
         match (planned, found) {
             (None, _) => Err(interrupted(format!(
                 "interrupted before anything was changed in the stack {}; the change set was removed",
                 self.name
             ))),
             (Some(Err(failure)), _) => Err(failure),
-            (Some(Ok(_)), Some(stack)) => Ok((Applied::Unchanged, stack)),
+            (Some(Ok(_)), Some(stack)) => Ok(Prepared::Unchanged(stack)),
             (Some(Ok(_)), None) => Err(Failure::new(format!("the template of the stack {} is empty", self.name))),
         }
     }
 
-    async fn run(
+    /// `CloudFormation` replaces nothing in an update that stops where it fails.
+    fn cannot_retry(&self, replaced: &str) -> Failure {
+        Failure::new(format!(
+            "the stack {} cannot be updated where it stopped: {replaced} would be replaced",
+            self.name
+        ))
+        .with_hint("Go back to its last good state first: deployer deploy --recover rollback")
+        .with_code(ExitCode::Unsafe)
+    }
+
+    /// Take a change set that is not wanted away again, and the stack's shell with it where only it brought that about.
+    pub async fn abandon(&self, ready: &Ready) {
+        self.discard(&ready.change_set.name, ready.shell_is_ours()).await;
+    }
+
+    /// Execute what was prepared, with live events.
+    ///
+    /// # Errors
+    /// When `CloudFormation` refuses or fails (the root cause is the failure's sentence), or when we are asked to stop.
+    pub async fn carry_out(
         &self,
-        change_set: &ChangeSet,
-        operation: Operation,
-        shell_is_ours: bool,
+        ready: &Ready,
         console: &mut Console,
         interrupt: &Interrupt,
-    ) -> Result<Stack, Failure> {
+    ) -> Result<(Applied, Stack), Failure> {
+        let change_set = &ready.change_set;
         let token = format!("exec-{}", change_set.name);
         let started = async {
             let watcher = self.watcher(&change_set.stack_id, Some(&token)).await?;
-            self.execute(change_set, &token).await?;
+            self.execute(change_set, &token, ready.keep_on_failure).await?;
             Ok(watcher)
         };
         let watcher: Watcher = match started.await {
             Ok(watcher) => watcher,
             Err(failure) => {
-                self.discard(&change_set.name, shell_is_ours).await;
+                self.abandon(ready).await;
                 return Err(failure);
             }
         };
-        let followed = Followed { stack_id: change_set.stack_id.clone(), operation, watcher };
+        let followed = Followed { stack_id: change_set.stack_id.clone(), operation: ready.operation, watcher };
         let ended = self.follow(followed, console, interrupt).await?;
+        let created = ready.operation == Operation::Create;
         match (ended.progress, &ended.stack) {
-            (Progress::Succeeded, Some(stack)) => Ok(stack.clone()),
-            _ => Err(self.failed(if operation == Operation::Create { "created" } else { "updated" }, &ended).await),
+            (Progress::Succeeded, Some(stack)) => {
+                let applied = if created { Applied::Created } else { Applied::Updated };
+                Ok((applied, stack.clone()))
+            }
+            _ => Err(self.failed(if created { "created" } else { "updated" }, &ended).await),
         }
     }
 
-    /// Delete the stack and wait until it is gone; `false` when there was none.
+    /// Prepare and carry out in one go, for what was agreed to before.
     ///
     /// # Errors
-    /// When `CloudFormation` refuses or cannot delete some resource, or when we are asked to stop.
-    pub async fn delete(&self, console: &mut Console, interrupt: &Interrupt) -> Result<bool, Failure> {
-        match self.settle(Goal::Destroy, console, interrupt).await? {
-            (Step::Delete, Some(stack)) => {
-                self.delete_and_wait(&stack, console, interrupt).await?;
-                Ok(true)
-            }
-            _ => Ok(false),
-        }
-    }
-
-    async fn delete_and_wait(
+    /// As [`StackClient::prepare`] and [`StackClient::carry_out`].
+    pub async fn apply(
         &self,
-        stack: &Stack,
+        wanted: &Wanted<'_>,
+        consent: &mut Consent,
         console: &mut Console,
         interrupt: &Interrupt,
-    ) -> Result<(), Failure> {
-        // No token: of a stack that is going away, whatever still happens is worth showing.
-        let watcher = self.watcher(&stack.id, None).await?;
-        self.client
-            .delete_stack()
-            .stack_name(&stack.id)
-            .send()
-            .await
-            .map_err(|error| aws::failure(&format!("the stack {} could not be deleted", self.name), &error))?;
-        let followed = Followed { stack_id: stack.id.clone(), operation: Operation::Delete, watcher };
-        let ended = self.follow(followed, console, interrupt).await?;
-        match ended.progress {
-            Progress::Succeeded => Ok(()),
-            _ => Err(self.failed("deleted", &ended).await),
-        }
-    }
-
-    /// Wait and clear away until `goal` can be started. The stack is returned as it is found then.
-    async fn settle(
-        &self,
-        goal: Goal,
-        console: &mut Console,
-        interrupt: &Interrupt,
-    ) -> Result<(Step, Option<Stack>), Failure> {
-        for _ in 0..ROUNDS {
-            let found = self.describe().await?;
-            let step = next_step(found.as_ref().map(|stack| &stack.status), goal);
-            match (step, found) {
-                (Step::Stop(why), Some(stack)) => return Err(self.stopped(&why, &stack)),
-                (Step::WaitThenDecide, Some(stack)) => {
-                    console.say(&format!("the stack is {}: waiting for that to end", stack.status.as_str()));
-                    let watcher = self.watcher(&stack.id, None).await?;
-                    let followed = Followed { stack_id: stack.id, operation: Operation::Other, watcher };
-                    self.follow(followed, console, interrupt).await?;
-                }
-                (Step::DeleteThenCreate, Some(stack)) => {
-                    self.tell_old_cause(&stack, console).await;
-                    console.say("its creation failed before and was undone: deleting what is left of it");
-                    self.delete_and_wait(&stack, console, interrupt).await?;
-                }
-                (step, found) => return Ok((step, found)),
+    ) -> Result<(Applied, Stack), Failure> {
+        loop {
+            match self.prepare(wanted, Some(consent), console, interrupt).await? {
+                Prepared::Unchanged(stack) => return Ok((Applied::Unchanged, stack)),
+                Prepared::Ready(ready) => return self.carry_out(&ready, console, interrupt).await,
+                Prepared::Leftovers(stack) => self.clear(&stack, console, interrupt).await?,
             }
         }
-        Err(Failure::new(format!("the stack {} does not come to rest: something else keeps changing it", self.name)))
     }
+}
 
-    /// Deleting the stack takes its events out of sight, so say first why it had failed.
-    async fn tell_old_cause(&self, stack: &Stack, console: &mut Console) {
-        let events = Watcher::history(&self.client, &stack.id).await.unwrap_or_default();
-        if let Some(root) = cause::root_causes(&events).first() {
-            console.warn(&format!("the last attempt failed: {}", root.sentence()));
-        }
-    }
-
-    fn stopped(&self, stop: &Stop, stack: &Stack) -> Failure {
-        let failure = Failure::new(format!("the stack {} is in {}: {}", self.name, stack.status.as_str(), stop.why))
-            .with_hint(format!(
-                "Look at it, resolve it, then repeat: aws cloudformation {} --stack-name {}",
-                stop.command, self.name
-            ))
-            .with_code(ExitCode::Unsafe);
-        match &stack.reason {
-            Some(reason) => failure.with_cause(reason.clone()),
-            None => failure,
-        }
-    }
+fn replaced(change_set: &ChangeSet) -> Option<String> {
+    let replaced = change_set.changes.iter().filter(|change| change.action == Action::Replace);
+    let names: Vec<&str> = replaced.map(|change| change.logical_id.as_str()).collect();
+    (!names.is_empty()).then(|| names.join(", "))
 }

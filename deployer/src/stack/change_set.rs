@@ -3,22 +3,30 @@
 //! Nothing here watches the stack while a change set runs; that is `follow`. A change set that we do not execute is
 //! removed again, and so is the empty shell of a stack which only it brought about. Other people's are left alone.
 
-use std::{collections::BTreeMap, fmt, time::SystemTime};
+use std::{collections::BTreeMap, time::SystemTime};
 
 use aws_sdk_cloudformation::{
-    operation::describe_change_set::DescribeChangeSetOutput,
-    types::{
-        Capability, Change as SdkChange, ChangeAction, ChangeSetStatus, ChangeSetType, ExecutionStatus, Parameter,
-        Replacement, StackStatus, Tag,
-    },
+    error::SdkError,
+    operation::describe_change_set::{DescribeChangeSetError, DescribeChangeSetOutput},
+    types::{Capability, ChangeSetStatus, ChangeSetType, ExecutionStatus, Parameter, StackStatus, Tag},
 };
 use sha2::{Digest, Sha256};
 
-use super::{Pace, StackClient, validation};
-use crate::{aws, error::Failure};
+use super::{
+    Pace, StackClient,
+    change::{self, ResourceChange},
+    validation,
+};
+use crate::{
+    aws,
+    error::{ExitCode, Failure},
+};
 
 /// Our change sets' names begin with this; only such are ever removed.
 const PREFIX: &str = "deployer-";
+
+/// How the reason of a change set begins whose changes, asked for with their values, are not all there.
+const INCOMPLETE: &str = "[WARN] --include-property-values option can return incomplete ChangeSet data";
 
 /// What the stack shall become.
 #[derive(Clone, Copy, Debug)]
@@ -41,7 +49,7 @@ pub struct ChangeSet {
     /// Id (ARN) of the stack.
     pub stack_id: String,
     /// What it would do.
-    pub changes: Vec<ChangeLine>,
+    pub changes: Vec<ResourceChange>,
 }
 
 /// What came of planning.
@@ -51,38 +59,6 @@ pub enum Planned {
     NoChanges,
     /// It is not, and this would make it so.
     Changes(ChangeSet),
-}
-
-/// One resource that a change set touches.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ChangeLine {
-    mark: char,
-    logical_id: String,
-    resource_type: String,
-}
-
-impl fmt::Display for ChangeLine {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(out, "{} {:<28} {}", self.mark, self.logical_id, self.resource_type)
-    }
-}
-
-impl ChangeLine {
-    fn from_sdk(change: &SdkChange) -> Option<Self> {
-        let resource = change.resource_change()?;
-        let mark = match (resource.action()?, resource.replacement()) {
-            (ChangeAction::Add | ChangeAction::Import, _) => '+',
-            (ChangeAction::Remove, _) => '-',
-            // "Conditional" is decided only while it runs: show the worse of the two.
-            (ChangeAction::Modify, Some(Replacement::True | Replacement::Conditional)) => '±',
-            _ => '~',
-        };
-        Some(Self {
-            mark,
-            logical_id: resource.logical_resource_id().unwrap_or_default().to_owned(),
-            resource_type: resource.resource_type().unwrap_or_default().to_owned(),
-        })
-    }
 }
 
 impl Wanted<'_> {
@@ -167,7 +143,7 @@ impl StackClient {
         let id = created.id().unwrap_or(name).to_owned();
         let described = self.settled_change_set(&id, &stack_id).await?;
         if described.status() == Some(&ChangeSetStatus::CreateComplete) {
-            let changes = self.all_changes(&id, &stack_id, described).await?;
+            let changes = self.all_changes(&id, &stack_id).await?;
             return Ok(Planned::Changes(ChangeSet { name: name.to_owned(), id, stack_id, changes }));
         }
         let reason = described.status_reason().unwrap_or("no reason was given").to_owned();
@@ -201,48 +177,82 @@ impl StackClient {
         }
     }
 
-    /// The first page is known; the others follow by token.
-    async fn all_changes(
+    /// With the values before and after. Where those are refused (elsewhere than in the commercial partition they may not
+    /// be known) or incomplete, what a plain look shows counts.
+    async fn all_changes(&self, id: &str, stack_id: &str) -> Result<Vec<ResourceChange>, Failure> {
+        let unreadable = |error| aws::failure(&format!("the change set {id} could not be read"), &error);
+        match self.pages(id, stack_id, true).await {
+            Ok((values, false)) => Ok(values),
+            Ok((values, true)) => {
+                let (plain, _) = self.pages(id, stack_id, false).await.map_err(unreadable)?;
+                Ok(change::merge(values, plain))
+            }
+            Err(error) if aws::code(&error) == Some("ValidationError") => {
+                self.pages(id, stack_id, false).await.map(|(plain, _)| plain).map_err(unreadable)
+            }
+            Err(error) => Err(unreadable(error)),
+        }
+    }
+
+    /// Every page of the changes, and whether `CloudFormation` warns that some are missing.
+    async fn pages(
         &self,
         id: &str,
         stack_id: &str,
-        first: DescribeChangeSetOutput,
-    ) -> Result<Vec<ChangeLine>, Failure> {
-        let mut page = first;
-        let mut lines = Vec::new();
+        values: bool,
+    ) -> Result<(Vec<ResourceChange>, bool), SdkError<DescribeChangeSetError>> {
+        let (mut changes, mut incomplete, mut token) = (Vec::new(), false, None);
         loop {
-            lines.extend(page.changes().iter().filter_map(ChangeLine::from_sdk));
-            let Some(token) = page.next_token().map(str::to_owned) else { return Ok(lines) };
-            page = self
+            let page = self
                 .client
                 .describe_change_set()
                 .change_set_name(id)
                 .stack_name(stack_id)
-                .next_token(token)
+                .set_include_property_values(values.then_some(true))
+                .set_next_token(token)
                 .send()
-                .await
-                .map_err(|error| aws::failure(&format!("the change set {id} could not be read"), &error))?;
+                .await?;
+            changes.extend(page.changes().iter().filter_map(ResourceChange::from_sdk));
+            incomplete |= page.status_reason().is_some_and(|reason| reason.starts_with(INCOMPLETE));
+            token = page.next_token().map(str::to_owned);
+            if token.is_none() {
+                return Ok((changes, incomplete));
+            }
         }
     }
 
-    /// Start what was planned. `token` comes back on every event of it.
+    /// Start what was planned. `token` comes back on every event of it. With `keep_on_failure` it stops where it fails
+    /// instead of undoing what it did.
     ///
     /// # Errors
     /// When `CloudFormation` refuses, for instance because somebody else changed the stack meanwhile.
-    pub async fn execute(&self, change_set: &ChangeSet, token: &str) -> Result<(), Failure> {
+    pub async fn execute(&self, change_set: &ChangeSet, token: &str, keep_on_failure: bool) -> Result<(), Failure> {
         let sent = self
             .client
             .execute_change_set()
             .change_set_name(&change_set.id)
             .stack_name(&change_set.stack_id)
             .client_request_token(token)
+            // What is kept after a deletion must not stand in the way of the next attempt when it was only just made.
+            .retain_except_on_create(true)
+            .set_disable_rollback(keep_on_failure.then_some(true))
             .send()
             .await;
         let Err(error) = sent else { return Ok(()) };
-        let outdated = matches!(aws::code(&error), Some("InvalidChangeSetStatus" | "InvalidChangeSetStatusException"));
+        let outdated = matches!(
+            aws::code(&error),
+            Some(
+                "InvalidChangeSetStatus"
+                    | "InvalidChangeSetStatusException"
+                    | "ChangeSetNotFound"
+                    | "ChangeSetNotFoundException"
+            )
+        );
         let failure = aws::failure(&format!("the change set of the stack {} was not executed", self.name), &error);
         Err(if outdated {
-            failure.with_hint("Somebody else changed the stack meanwhile. Run the command again to plan afresh.")
+            failure
+                .with_hint("Somebody else changed the stack meanwhile. Run the command again to plan afresh.")
+                .with_code(ExitCode::Unsafe)
         } else {
             failure
         })

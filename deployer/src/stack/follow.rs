@@ -22,6 +22,8 @@ use crate::{
 /// may still show the state before it; an operation that changes only outputs may never be seen moving.
 const STILL_AFTER: usize = 10;
 
+const EXPIRED: &str = "The operation goes on in AWS. Log in again (for example: aws sso login), then run the same command again: it waits for the operation and goes on from there.";
+
 /// What is followed.
 #[derive(Debug)]
 pub(super) struct Followed {
@@ -78,13 +80,17 @@ impl StackClient {
                 }
                 Err(cause) => {
                     failures += 1;
+                    // The SDK has tried to get new credentials by then; only a person can.
+                    if aws::says_expired(&cause) {
+                        return Err(self.lost("the credentials have expired").with_cause(cause).with_hint(EXPIRED));
+                    }
                     if failures >= Pace::LOST_AFTER {
                         return Err(self.lost("AWS does not answer").with_cause(cause));
                     }
                 }
             }
             if interrupt.unless_asked(tokio::time::sleep(self.pace.pause(look))).await.is_none() {
-                return Err(self.detached());
+                self.stay_or_leave(&followed, console, interrupt).await?;
             }
             look += 1;
         }
@@ -119,6 +125,33 @@ impl StackClient {
         Ok(())
     }
 
+    /// Ctrl-C in the middle. Off a terminal we leave; on one the person says what is meant.
+    ///
+    /// # Errors
+    /// When we leave.
+    async fn stay_or_leave(
+        &self,
+        followed: &Followed,
+        console: &mut Console,
+        interrupt: &Interrupt,
+    ) -> Result<(), Failure> {
+        if !console.can_ask() {
+            return Err(self.detached());
+        }
+        // Only an update can be taken back: what a creation or deletion would go back to does not exist.
+        let can_cancel = followed.operation == Operation::Update;
+        let cancel = if can_cancel { "[c]ancel and roll back / " } else { "" };
+        let question = format!("Stop? [d]etach, it goes on in AWS (default) / {cancel}[w]ait for it");
+        // Another Ctrl-C ends the process, so this need not listen for one.
+        match console.prompt(&question, &Interrupt::never()).await?.to_ascii_lowercase().as_str() {
+            "c" if can_cancel => self.cancel_update(&followed.stack_id).await?,
+            "w" => (),
+            _ => return Err(self.detached()),
+        }
+        interrupt.rearm();
+        Ok(())
+    }
+
     fn lost(&self, why: &str) -> Failure {
         Failure::new(format!("lost sight of the stack {}: {why}", self.name))
             .with_hint("Whatever was started goes on in AWS. Run the same command again: it waits for it and goes on.")
@@ -126,7 +159,7 @@ impl StackClient {
 
     fn detached(&self) -> Failure {
         interrupted(format!("stopped watching the stack {}; its operation goes on in AWS", self.name))
-            .with_hint("Run the same command again: it waits for the operation and goes on from there.")
+            .with_hint("Run the same command again: it waits for the operation and goes on from there. An update can be taken back: deployer cancel")
     }
 
     /// The failure of an operation, its root cause in the sentence itself.
@@ -168,7 +201,7 @@ fn standing(stack: Option<&Stack>, operation: Operation, moved: &mut bool) -> Pr
     let Some(stack) = stack else {
         *moved = true;
         return match operation {
-            Operation::Delete | Operation::Other => Progress::Succeeded,
+            Operation::Delete | Operation::Undo | Operation::Other => Progress::Succeeded,
             // It vanished under us.
             Operation::Create | Operation::Update => Progress::Failed,
         };

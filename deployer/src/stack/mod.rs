@@ -4,11 +4,16 @@
 //! for errors) knows the `CloudFormation` SDK.
 
 pub mod apply;
+pub mod cancel;
 pub mod cause;
+pub mod change;
 pub mod change_set;
 pub mod events;
 pub mod follow;
+pub mod guard;
 mod history;
+pub mod recover;
+mod settle;
 pub mod status;
 #[cfg(test)]
 mod tests;
@@ -75,6 +80,14 @@ pub struct Stack {
     pub outputs: BTreeMap<String, String>,
     /// Its parameters by name, as they were given last.
     pub parameters: BTreeMap<String, String>,
+    /// Its tags.
+    pub tags: BTreeMap<String, String>,
+    /// `Description` of its template; `None` of a shell.
+    pub description: Option<String>,
+    /// When it was updated last, or made; milliseconds since 1970.
+    pub changed_millis: Option<i64>,
+    /// Whether it is protected against deletion.
+    pub protected: bool,
 }
 
 impl Stack {
@@ -119,6 +132,27 @@ impl StackClient {
             .map_err(|error| aws::failure(&format!("the stack {} could not be read", self.name), &error))
     }
 
+    /// The template that the stack was given last, as text; `None` of a stack that has none.
+    ///
+    /// # Errors
+    /// When `CloudFormation` does not say.
+    pub async fn template(&self) -> Result<Option<String>, Failure> {
+        let answer = self
+            .client
+            .get_template()
+            .stack_name(&self.name)
+            .template_stage(aws_sdk_cloudformation::types::TemplateStage::Original)
+            .send()
+            .await;
+        match answer {
+            Ok(answer) => Ok(answer.template_body().filter(|text| !text.trim().is_empty()).map(str::to_owned)),
+            Err(error) if aws::code(&error) == Some("ValidationError") => Ok(None),
+            Err(error) => {
+                Err(aws::failure(&format!("the template of the stack {} could not be read", self.name), &error))
+            }
+        }
+    }
+
     /// As [`StackClient::describe`], but there has to be one; `region` is for the message.
     ///
     /// # Errors
@@ -146,12 +180,17 @@ fn read(stack: &aws_sdk_cloudformation::types::Stack) -> Option<Stack> {
     let parameter = |parameter: &aws_sdk_cloudformation::types::Parameter| {
         Some((parameter.parameter_key()?.to_owned(), parameter.parameter_value()?.to_owned()))
     };
+    let tag = |tag: &aws_sdk_cloudformation::types::Tag| Some((tag.key()?.to_owned(), tag.value()?.to_owned()));
     Some(Stack {
         id: stack.stack_id().or(stack.stack_name())?.to_owned(),
         status: stack.stack_status()?.clone(),
         reason: stack.stack_status_reason().map(str::to_owned),
         outputs: stack.outputs().iter().filter_map(output).collect(),
         parameters: stack.parameters().iter().filter_map(parameter).collect(),
+        tags: stack.tags().iter().filter_map(tag).collect(),
+        description: stack.description().filter(|text| !text.is_empty()).map(str::to_owned),
+        changed_millis: stack.last_updated_time().or(stack.creation_time()).and_then(|time| time.to_millis().ok()),
+        protected: stack.enable_termination_protection().unwrap_or_default(),
     })
 }
 

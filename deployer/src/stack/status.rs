@@ -6,6 +6,8 @@
 
 use aws_sdk_cloudformation::types::StackStatus as Status;
 
+use super::recover::Stuck;
+
 /// What the person asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Goal {
@@ -32,7 +34,9 @@ pub enum Step {
     Delete,
     /// What was asked for is already so.
     Nothing,
-    /// A person has to decide: the resources may be live.
+    /// It is stuck with resources that may be live: a person has to choose.
+    Recover(Stuck),
+    /// Nothing of ours helps; a person has to look.
     Stop(Stop),
 }
 
@@ -88,27 +92,15 @@ fn deploy_from(status: &Status) -> Step {
         | Status::ImportInProgress
         | Status::ImportRollbackInProgress => Step::WaitThenDecide,
         // Paused with live resources: deleting it unasked would destroy them.
-        Status::CreateFailed => Step::Stop(Stop {
-            why: "its creation was stopped half-way and not undone, so its resources are live",
-            command: "rollback-stack",
-        }),
+        Status::CreateFailed => Step::Recover(Stuck::HalfCreated),
         // Creation and its undoing failed: some resources could not be deleted, and no update may start.
-        Status::RollbackFailed => Step::Stop(Stop {
-            why: "its creation failed and could not be undone completely, so some resources are left",
-            command: "delete-stack",
-        }),
+        Status::RollbackFailed => Step::Recover(Stuck::RollbackFailed),
         // Someone wanted it gone and something is in the way: creating over it would hide that.
-        Status::DeleteFailed => {
-            Step::Stop(Stop { why: "a deletion failed and some resources are left", command: "delete-stack" })
-        }
+        Status::DeleteFailed => Step::Recover(Stuck::DeleteFailed),
         // Paused update, rollback disabled: the live resources are a mixture of old and new.
-        Status::UpdateFailed => {
-            Step::Stop(Stop { why: "an update was stopped half-way and not undone", command: "rollback-stack" })
-        }
+        Status::UpdateFailed => Step::Recover(Stuck::HalfUpdated),
         // The rollback itself is stuck; it must be completed before anything else, and never by deleting.
-        Status::UpdateRollbackFailed => {
-            Step::Stop(Stop { why: "an update could not be undone completely", command: "continue-update-rollback" })
-        }
+        Status::UpdateRollbackFailed => Step::Recover(Stuck::UpdateRollbackFailed),
         // No call completes this one; a person has to look at what failed.
         Status::ImportRollbackFailed => {
             Step::Stop(Stop { why: "an import of resources could not be undone", command: "describe-stack-events" })
@@ -166,6 +158,8 @@ pub enum Operation {
     Update,
     /// The stack is being deleted.
     Delete,
+    /// What was done is being undone: any state at rest is an end, and it decides what comes next.
+    Undo,
     /// Somebody else's operation: any state at rest is an end.
     Other,
 }
@@ -188,7 +182,7 @@ pub fn progress(status: &Status, operation: Operation) -> Progress {
         Operation::Create => matches!(status, Status::CreateComplete),
         Operation::Update => matches!(status, Status::UpdateComplete | Status::ImportComplete),
         Operation::Delete => matches!(status, Status::DeleteComplete),
-        Operation::Other => !status.as_str().ends_with("_IN_PROGRESS"),
+        Operation::Undo | Operation::Other => !status.as_str().ends_with("_IN_PROGRESS"),
     };
     match status {
         _ if good => Progress::Succeeded,
@@ -214,10 +208,10 @@ mod tests {
         let wait = || (Step::WaitThenDecide, Step::WaitThenDecide, Running, Running);
         match name {
             "CREATE_COMPLETE" => (Step::Update, Step::Delete, Succeeded, Failed),
-            "CREATE_FAILED" => (stop("rollback-stack"), Step::Delete, Failed, Failed),
+            "CREATE_FAILED" => (Step::Recover(Stuck::HalfCreated), Step::Delete, Failed, Failed),
             "CREATE_IN_PROGRESS" => wait(),
             "DELETE_COMPLETE" => (Step::Create, Step::Nothing, Failed, Failed),
-            "DELETE_FAILED" => (stop("delete-stack"), Step::Delete, Failed, Failed),
+            "DELETE_FAILED" => (Step::Recover(Stuck::DeleteFailed), Step::Delete, Failed, Failed),
             "DELETE_IN_PROGRESS" => wait(),
             "IMPORT_COMPLETE" => (Step::Update, Step::Delete, Failed, Succeeded),
             "IMPORT_IN_PROGRESS" => wait(),
@@ -226,15 +220,15 @@ mod tests {
             "IMPORT_ROLLBACK_IN_PROGRESS" => wait(),
             "REVIEW_IN_PROGRESS" => (Step::CreateOnShell, Step::Delete, Running, Running),
             "ROLLBACK_COMPLETE" => (Step::DeleteThenCreate, Step::Delete, Failed, Failed),
-            "ROLLBACK_FAILED" => (stop("delete-stack"), Step::Delete, Failed, Failed),
+            "ROLLBACK_FAILED" => (Step::Recover(Stuck::RollbackFailed), Step::Delete, Failed, Failed),
             "ROLLBACK_IN_PROGRESS" => wait(),
             "UPDATE_COMPLETE" => (Step::Update, Step::Delete, Failed, Succeeded),
             "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS" => wait(),
-            "UPDATE_FAILED" => (stop("rollback-stack"), Step::Delete, Failed, Failed),
+            "UPDATE_FAILED" => (Step::Recover(Stuck::HalfUpdated), Step::Delete, Failed, Failed),
             "UPDATE_IN_PROGRESS" => wait(),
             "UPDATE_ROLLBACK_COMPLETE" => (Step::Update, Step::Delete, Failed, Failed),
             "UPDATE_ROLLBACK_COMPLETE_CLEANUP_IN_PROGRESS" => wait(),
-            "UPDATE_ROLLBACK_FAILED" => (stop("continue-update-rollback"), Step::Delete, Failed, Failed),
+            "UPDATE_ROLLBACK_FAILED" => (Step::Recover(Stuck::UpdateRollbackFailed), Step::Delete, Failed, Failed),
             "UPDATE_ROLLBACK_IN_PROGRESS" => wait(),
             // A status that the SDK learnt and this table has not: the test must say so.
             other => panic!("{other} has no row: decide what it means first"),

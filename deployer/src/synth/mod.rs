@@ -49,6 +49,16 @@ pub const OUTPUT_ALARM_TOPIC_ARN: &str = "AlarmTopicArn";
 /// Output of the bootstrap stack that holds the bucket's name.
 pub const OUTPUT_BUCKET_NAME: &str = "BucketName";
 
+/// Parameter that holds which clusters may call.
+pub const PARAMETER_CALLER_DIGESTS: &str = "CallerDigests";
+/// The API: its id is in the webhook URL of every cluster.
+pub const RESOURCE_API: &str = "Api";
+/// `Description` of the stack and of the bootstrap stack: by these we know our own.
+pub const DESCRIPTIONS: [&str; 2] = [
+    "Admits into Kubernetes only Pods whose container images come from compliant ECR repositories.",
+    "Bucket for the artefacts of the ECR compliance webhook.",
+];
+
 /// Where the zip lies.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ArtifactLocation {
@@ -94,7 +104,7 @@ pub fn parameters(settings: &Settings, caller_digests: &str) -> BTreeMap<String,
         ("RegistryRegion", unless(registries, settings.registry_regions.join(","))),
         ("IgnoredNamespaces", unless(namespaces, settings.ignored_namespaces.join(","))),
         ("LogLevel", unless(log_level, settings.log_level.word().to_owned())),
-        ("CallerDigests", caller_digests.to_owned()),
+        (PARAMETER_CALLER_DIGESTS, caller_digests.to_owned()),
     ]
     .into_iter()
     .map(|(name, value)| (name.to_owned(), value))
@@ -108,6 +118,7 @@ fn stack_context(settings: &Settings, artifact: &ArtifactLocation, architecture:
     // Registries of the policy are not in the Parameters, and yet the role must reach them.
     context.insert("accepted_accounts", &OwnPolicy::accepted(settings.policy.as_ref(), true));
     context.insert("accepted_regions", &OwnPolicy::accepted(settings.policy.as_ref(), false));
+    context.insert("role_arns", &OwnPolicy::roles(settings.policy.as_ref()));
     context.insert("log_retention_days", &settings.log_retention_days);
     context.insert("memory_mib", &settings.memory_mib);
     context.insert("architecture", architecture.word());

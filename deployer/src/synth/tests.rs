@@ -80,6 +80,15 @@ fn the_bootstrap_stack_is_the_golden_one() {
 }
 
 #[test]
+fn the_descriptions_and_the_api_are_the_ones_that_the_deployer_knows_its_stacks_by() {
+    let bootstrap: Value = serde_saphyr::from_str(&bootstrap_template(&Settings::default()).unwrap()).unwrap();
+    let stack = document(&Settings::default());
+    assert_eq!([&stack["Description"], &bootstrap["Description"]], DESCRIPTIONS);
+    assert_eq!(stack["Resources"][RESOURCE_API]["Type"], "AWS::ApiGatewayV2::Api");
+    assert!(stack["Parameters"].get(PARAMETER_CALLER_DIGESTS).is_some());
+}
+
+#[test]
 fn the_same_settings_give_the_same_bytes() {
     let settings = everything("aws", "eu-west-1");
     assert_eq!(rendered(&settings), rendered(&settings));

@@ -101,6 +101,13 @@ fn scan_findings(random: &mut Random, rule: &mut Map<String, Value>) {
     if random.percent(50) {
         rule.insert("most".to_owned(), json!({ random.pick(&SEVERITIES): random.below(3), "high": random.below(4) }));
     }
+    if random.percent(40) {
+        rule.insert("fix_available_only".to_owned(), json!(random.percent(70)));
+    }
+    if random.percent(30) {
+        let platforms = if random.percent(50) { json!("every") } else { json!(["linux/amd64"]) };
+        rule.insert("platforms".to_owned(), platforms);
+    }
     if random.percent(60) {
         rule.insert("oldest_scan_days".to_owned(), json!(1 + random.below(40)));
     }

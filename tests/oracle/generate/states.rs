@@ -95,11 +95,16 @@ pub(crate) fn images(random: &mut Random, images: &Images, now: u64) -> Vec<Valu
             34..38 => json!({ "state": "MELTED" }),
             _ => json!({ "state": "ACTIVE" }),
         };
-        if random.percent(15) {
+        state["scan"] = scan(random, now);
+        if random.percent(20) {
             state["mediaType"] = json!(random.pick(&INDEXES));
+            if random.percent(85) {
+                let images: Vec<Value> =
+                    (0..random.below(4)).map(|_| scan(random, now)).filter(|scan| !scan.is_null()).collect();
+                state["scan"] = json!({ "state": "INDEX", "images": images });
+            }
         }
         state["id"] = json!(id);
-        state["scan"] = scan(random, now);
         states.push(keyed(key, state));
     }
     states
@@ -119,6 +124,7 @@ fn scan(random: &mut Random, now: u64) -> Value {
         for _ in 0..random.below(4) {
             counts[random.pick(&SEVERITIES)] = json!(random.below(4));
         }
+        scan["unfixable"] = json!({ random.pick(&SEVERITIES): random.below(4), random.pick(&SEVERITIES): 1 });
         scan["counts"] = counts;
     }
     for time in ["completedAt", "sourceUpdatedAt"] {

@@ -45,23 +45,24 @@ pub(crate) fn judge(case: &Case) -> Outcome {
             if mode == "off" {
                 continue;
             }
-            let Some((code, undecided)) = rules::check(case, rule, &kind) else { continue };
-            let line = |lane: &str| Line {
-                lane: lane.to_owned(),
-                path: path.clone(),
-                rule: rule.to_owned(),
-                code: code.clone(),
-                undecided,
-            };
-            if let Some((id, days)) = exemptions::longest(case, rule, &kind) {
-                exempted.push(line(&format!("exempt {id} {days} {mode}")));
-                continue;
-            }
-            let lets_pass = undecided && settings::allows_on_error(case, rule);
-            match mode.as_str() {
-                "enforce" if !lets_pass => denied.push(line("deny")),
-                "enforce" | "warn" => warned.push(line("warn")),
-                _ => audited.push(line("audit")),
+            for (code, undecided) in rules::check(case, rule, &kind) {
+                let line = |lane: &str| Line {
+                    lane: lane.to_owned(),
+                    path: path.clone(),
+                    rule: rule.to_owned(),
+                    code: code.clone(),
+                    undecided,
+                };
+                if let Some((id, days)) = exemptions::longest(case, rule, &kind) {
+                    exempted.push(line(&format!("exempt {id} {days} {mode}")));
+                    continue;
+                }
+                let lets_pass = undecided && settings::allows_on_error(case, rule);
+                match mode.as_str() {
+                    "enforce" if !lets_pass => denied.push(line("deny")),
+                    "enforce" | "warn" => warned.push(line("warn")),
+                    _ => audited.push(line("audit")),
+                }
             }
         }
     }

@@ -23,7 +23,24 @@ fn trouble(state: &Value) -> Finding {
     undecided(state["code"].as_str().unwrap())
 }
 
-pub(super) fn check(case: &Case, rule: &str, kind: &Kind) -> Finding {
+/// All that a rule finds: one thing at most, but of an index one for each of its images.
+pub(super) fn check(case: &Case, rule: &str, kind: &Kind) -> Vec<(String, bool)> {
+    if let (Kind::Accepted(reference, account, region), "scan-findings") = (kind, rule) {
+        let place = [("account", account.as_str()), ("region", region), ("name", &reference.path)];
+        let exists = state(&case.repositories, &place).is_none_or(|repository| repository["state"] != "missing");
+        let image = state(&case.images, &[&place[..], &[("id", &reference.id())]].concat());
+        if let Some(image) =
+            image.filter(|image| exists && image["state"] == "ACTIVE" && image["scan"]["state"] == "INDEX")
+        {
+            let images = image["scan"]["images"].as_array().unwrap();
+            let none = if images.is_empty() { refused("scan-no-platform") } else { None };
+            return images.iter().filter_map(|scan| of_scan(case, scan)).chain(none).collect();
+        }
+    }
+    single(case, rule, kind).into_iter().collect()
+}
+
+fn single(case: &Case, rule: &str, kind: &Kind) -> Finding {
     match (rule, kind) {
         ("registry", Kind::Unreadable) => refused("unparseable"),
         ("registry", Kind::Elsewhere(_, host)) => refused(elsewhere(case, host)),
@@ -129,15 +146,19 @@ fn of_image(case: &Case, rule: &str, image: Option<&Value>) -> Finding {
         return None;
     }
     if image["mediaType"].as_str().is_some_and(|kind| kind.contains("index") || kind.contains("list")) {
-        return undecided("scan-index-unsupported");
+        let could_be = image["scan"]["state"] == "unavailable";
+        return if could_be { trouble(&image["scan"]) } else { undecided("facts-missing") };
     }
-    let scan = &image["scan"];
+    of_scan(case, &image["scan"])
+}
+
+fn of_scan(case: &Case, scan: &Value) -> Finding {
     match scan["state"].as_str() {
         None => undecided("facts-missing"),
         Some("never") => refused("scan-missing"),
         Some("unavailable") => trouble(scan),
         Some("COMPLETE" | "ACTIVE") if scan["counts"].is_null() => undecided("scan-findings-missing"),
-        Some("COMPLETE" | "ACTIVE") => vulnerable(case, &scan["counts"]).or_else(|| too_old(case, scan)),
+        Some("COMPLETE" | "ACTIVE") => vulnerable(case, scan).or_else(|| too_old(case, scan)),
         Some("IN_PROGRESS") => undecided("scan-in-progress"),
         Some("PENDING") => undecided("scan-pending"),
         Some("FINDINGS_UNAVAILABLE") => undecided("scan-findings-unavailable"),
@@ -151,13 +172,15 @@ fn of_image(case: &Case, rule: &str, image: Option<&Value>) -> Finding {
     }
 }
 
-fn vulnerable(case: &Case, counts: &Value) -> Finding {
+fn vulnerable(case: &Case, scan: &Value) -> Finding {
     let options = &case.policy["rules"]["scan-findings"];
     let severities = ["informational", "low", "medium", "high", "critical"];
     let rank = |word: &str| severities.iter().position(|severity| *severity == word).unwrap();
     let worst = rank(options["worst_allowed"].as_str().unwrap_or("medium"));
     let unrated = rank(options["unrated_as"].as_str().unwrap_or("high"));
-    let count = |word: &str| counts[word].as_u64().unwrap_or_default();
+    let number = |of: &str, word: &str| scan[of][word].as_u64().unwrap_or_default();
+    let forgiven = |word: &str| if options["fix_available_only"] == true { number("unfixable", word) } else { 0 };
+    let count = |word: &str| number("counts", word).saturating_sub(forgiven(word));
     for (at, severity) in severities.iter().enumerate() {
         let mut sum = count(&severity.to_uppercase());
         if at == unrated {

@@ -9,7 +9,8 @@ use super::fake::{Answer, DEADLINE, DIGEST, FakeEcr, OTHER, OWN, healthy, image,
 use super::memory::{Fault, World, age};
 use crate::ecr::{EcrFacts, Gathered, MOST_IMAGES};
 use crate::facts::{
-    Facts, Image, ImageFacts, ImageId, ImageKey, ImageStatus, ScanResult, ScanStatus, Severity, WantedImages,
+    Facts, Image, ImageFacts, ImageId, ImageKey, ImageStatus, Platform, Platforms, ScanResult, ScanStatus, Severity,
+    WantedImages,
 };
 
 const IMAGES: &str = "DescribeImages";
@@ -171,14 +172,12 @@ async fn the_scan_is_asked_for_by_the_digest_that_the_tag_means() {
 
 #[tokio::test(start_paused = true)]
 async fn of_what_ecr_does_not_scan_no_scan_is_asked_for() {
-    let index = "application/vnd.oci.image.index.v1+json";
     let cases = [
-        (json!({"imageStatus": "ARCHIVED"}), ImageStatus::Archived, false),
-        (json!({"imageStatus": "ACTIVATING"}), ImageStatus::Activating, false),
-        (json!({"imageStatus": "FROZEN"}), ImageStatus::Unrecognised("FROZEN".to_owned()), false),
-        (json!({"imageStatus": null, "imageManifestMediaType": index}), ImageStatus::Active, true),
+        (json!({"imageStatus": "ARCHIVED"}), ImageStatus::Archived),
+        (json!({"imageStatus": "ACTIVATING"}), ImageStatus::Activating),
+        (json!({"imageStatus": "FROZEN"}), ImageStatus::Unrecognised("FROZEN".to_owned())),
     ];
-    for (change, status, is_index) in cases {
+    for (change, status) in cases {
         let name = change.to_string();
         let fake = FakeEcr::new(move |_, body| {
             let mut detail = image(OWN, body, &json!({"imageTag": "1"}));
@@ -188,7 +187,7 @@ async fn of_what_ecr_does_not_scan_no_scan_is_asked_for() {
         let key = tag(OWN, "app", "1");
         let facts = gather(&fake.facts(), &with_scans(from_ref(&key))).await.facts;
         let Some(ImageFacts::Found(image)) = facts.image(&key) else { panic!("{name}: {facts:?}") };
-        assert_eq!((&image.status, image.is_index()), (&status, is_index), "{name}");
+        assert_eq!(image.status, status, "{name}");
         assert_eq!((facts.scan(&key), fake.asked(FINDINGS).len()), (None, 0), "{name}");
     }
 }
@@ -302,4 +301,156 @@ async fn without_a_client_images_are_unavailable_and_short_names_do_not_exist() 
     let facts = gather(&nobody, &with_scans(&[app.clone(), short.clone()])).await.facts;
     assert_eq!(code(&facts, &app), "no-client");
     assert_eq!(facts.image(&short), Some(&ImageFacts::NotFound));
+}
+
+const INDEX_TYPE: &str = "application/vnd.oci.image.index.v1+json";
+
+fn numbered(number: u32) -> String {
+    format!("sha256:{number:064}")
+}
+
+fn descriptor(number: u32, media_type: &str, platform: Option<&str>) -> Value {
+    let platform = platform.map(|text| {
+        let pieces: Vec<&str> = text.split('/').collect();
+        json!({"os": pieces[0], "architecture": pieces[1], "variant": pieces.get(2)})
+    });
+    json!({"mediaType": media_type, "digest": numbered(number), "platform": platform})
+}
+
+fn manifest(number: u32, platform: &str) -> Value {
+    descriptor(number, "application/vnd.oci.image.manifest.v1+json", Some(platform))
+}
+
+/// An ECR in which tag 1 is index 10, with these manifests by number.
+fn with_indexes(indexes: impl Fn(u32) -> Option<Vec<Value>> + Send + Sync + 'static) -> FakeEcr {
+    FakeEcr::new(move |operation, body| match operation {
+        IMAGES => {
+            let mut detail = image(OWN, body, &json!({"imageTag": "1"}));
+            detail["imageDigest"] = json!(numbered(10));
+            detail["imageManifestMediaType"] = json!(INDEX_TYPE);
+            Answer::Json(json!({"imageDetails": [detail]}))
+        }
+        "BatchGetImage" => {
+            let (mut images, mut failures) = (Vec::new(), Vec::new());
+            for id in body["imageIds"].as_array().unwrap() {
+                let number: u32 = id["imageDigest"].as_str().unwrap().rsplit(':').next().unwrap().parse().unwrap();
+                match indexes(number) {
+                    Some(manifests) => images.push(json!({"registryId": OWN, "repositoryName": "app", "imageId": id,
+                        "imageManifest": json!({"manifests": manifests}).to_string()})),
+                    None => failures.push(json!({"imageId": id, "failureCode": "ImageNotFound"})),
+                }
+            }
+            Answer::Json(json!({"images": images, "failures": failures}))
+        }
+        _ => healthy(operation, body),
+    })
+}
+
+fn platforms(facts: &Facts, key: &ImageKey) -> Vec<(String, String)> {
+    match facts.scan(key) {
+        Some(ScanResult::Index(all)) => all.iter().map(|one| (one.platform.clone(), one.digest.clone())).collect(),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_an_index_the_scans_of_the_images_that_matter_are_asked_for_nested_ones_too() {
+    let fake = with_indexes(|number| match number {
+        10 => Some(vec![
+            manifest(1, "linux/amd64"),
+            manifest(2, "linux/arm/v7"),
+            manifest(3, "windows/amd64"),
+            manifest(4, "unknown/unknown"),
+            descriptor(11, INDEX_TYPE, None),
+        ]),
+        11 => Some(vec![manifest(5, "linux/amd64/v3"), manifest(6, "linux/s390x")]),
+        _ => None,
+    });
+    let key = tag(OWN, "app", "1");
+    let named = ["linux/amd64", "linux/arm/v7"].iter().filter_map(|text| Platform::parse(text)).collect();
+    let cases = [
+        (Platforms::Named(named), vec![("linux/amd64", 1), ("linux/arm/v7", 2), ("linux/amd64/v3", 5)]),
+        (
+            Platforms::Every,
+            vec![
+                ("linux/amd64", 1),
+                ("linux/arm/v7", 2),
+                ("windows/amd64", 3),
+                ("linux/amd64/v3", 5),
+                ("linux/s390x", 6),
+            ],
+        ),
+    ];
+    for (platforms_that_matter, expected) in cases {
+        let mut wanted = with_scans(from_ref(&key));
+        wanted.detail.platforms = platforms_that_matter;
+        let facts = gather(&fake.facts(), &wanted).await.facts;
+        let expected: Vec<_> = expected.into_iter().map(|(name, number)| (name.to_owned(), numbered(number))).collect();
+        assert_eq!(platforms(&facts, &key), expected);
+    }
+    let first = &fake.asked("BatchGetImage")[0];
+    assert_eq!((&first["registryId"], &first["imageIds"]), (&json!(OWN), &json!([{"imageDigest": numbered(10)}])));
+    assert_eq!(first["acceptedMediaTypes"][0], INDEX_TYPE);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_index_that_cannot_be_read_or_has_no_end_is_no_fact() {
+    type Indexes = fn(u32) -> Option<Vec<Value>>;
+    let deeper: Indexes = |number| Some(vec![descriptor(number + 1, INDEX_TYPE, None)]);
+    let wide: Indexes = |_| Some((0..65).map(|number| manifest(number, "linux/amd64")).collect());
+    let cases: [(&str, Indexes, &str, usize); 4] = [
+        ("gone", |_| None, "index-unreadable", 1),
+        ("not of our kind", |_| Some(vec![json!({"digest": 7})]), "index-unreadable", 1),
+        ("deeper and deeper", deeper, "index-too-large", 3),
+        ("wider and wider", wide, "index-too-large", 1),
+    ];
+    let key = tag(OWN, "app", "1");
+    for (name, indexes, code, reads) in cases {
+        let fake = with_indexes(indexes);
+        let facts = gather(&fake.facts(), &with_scans(from_ref(&key))).await.facts;
+        assert_eq!((scan_code(&facts, &key), fake.asked("BatchGetImage").len()), (code, reads), "{name}");
+        assert_eq!(fake.asked(FINDINGS).len(), 0, "{name}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_index_is_not_read_where_only_its_existence_matters() {
+    let fake = with_indexes(|_| None);
+    let key = tag(OWN, "app", "1");
+    gather(&fake.facts(), &existing(from_ref(&key))).await;
+    assert_eq!(fake.count(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn which_vulnerabilities_can_be_fixed_is_read_from_all_pages_only_if_it_matters() {
+    let fake = FakeEcr::new(|operation, body| {
+        if operation != FINDINGS {
+            return healthy(operation, body);
+        }
+        let finding = |severity: &str, fix: Option<&str>, status: &str| json!({"severity": severity, "fixAvailable": fix, "status": status});
+        let mut answer = scanned(OWN, body, "ACTIVE", &json!({"HIGH": 5, "LOW": 1}));
+        answer["imageScanFindings"]["enhancedFindings"] = json!([
+            finding("HIGH", Some("NO"), "ACTIVE"),
+            finding("HIGH", Some("PARTIAL"), "ACTIVE"),
+            finding("HIGH", None, "ACTIVE"),
+            finding("HIGH", Some("NO"), "SUPPRESSED"),
+            finding("LOW", Some("NO"), "ACTIVE"),
+        ]);
+        answer["nextToken"] = if body["nextToken"] == "2" { Value::Null } else { json!("2") };
+        Answer::Json(answer)
+    });
+    let key = tag(OWN, "app", "1");
+    let mut wanted = with_scans(from_ref(&key));
+    let facts = fake.facts();
+    for (fixes, unfixable, calls) in
+        [(false, vec![], 1), (true, vec![(Severity::Low, 2), (Severity::High, 2)], 3), (false, vec![], 3)]
+    {
+        wanted.detail.fixes = fixes;
+        let gathered = gather(&facts, &wanted).await;
+        let Some(ScanResult::Scanned(report)) = gathered.facts.scan(&key) else { panic!("{gathered:?}") };
+        assert_eq!(report.unfixable, unfixable.into_iter().collect(), "{fixes}");
+        assert_eq!(fake.asked(FINDINGS).len(), calls, "{fixes}");
+    }
+    assert_eq!(fake.asked(FINDINGS)[2]["nextToken"], "2");
+    assert_eq!(fake.asked(FINDINGS)[1]["maxResults"], 1000);
 }

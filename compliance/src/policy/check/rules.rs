@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::Errors;
-use crate::facts::Severity;
+use crate::facts::{Platform, Platforms, Severity};
 use crate::policy::Options;
-use crate::policy::file::{RuleFile, Table};
+use crate::policy::file::{PlatformsFile, RuleFile, Table};
 use crate::policy::mode::{OnError, RulePolicy};
 use crate::rules::ScanFindingsOptions;
 use crate::text::shown;
@@ -59,6 +59,8 @@ impl Errors {
             ("most", most.map(str::to_owned), FINDINGS),
             ("unrated_as", file.unrated_as.clone(), FINDINGS),
             ("oldest_scan_days", file.oldest_scan_days.map(|value| value.to_string()), FINDINGS),
+            ("fix_available_only", file.fix_available_only.map(|value| value.to_string()), FINDINGS),
+            ("platforms", file.platforms.as_ref().map(|platforms| platforms.words().join(", ")), FINDINGS),
         ];
         for (name, value, owner) in options {
             if let Some(value) = value.filter(|_| id != owner) {
@@ -87,6 +89,24 @@ impl Errors {
             most,
             unrated_as: unrated_as.unwrap_or(default.unrated_as),
             oldest_scan: file.oldest_scan_days.map(|days| Duration::from_hours(u64::from(days) * 24)),
+            fix_available_only: file.fix_available_only.unwrap_or_default(),
+            platforms: file.platforms.as_ref().map(|file| self.platforms(&key("platforms"), file)).unwrap_or_default(),
+        }
+    }
+
+    /// An empty list would judge nothing and refuse every index.
+    fn platforms(&mut self, key: &str, file: &PlatformsFile) -> Platforms {
+        let trouble = "is not a platform; give \"every\" or a list such as [\"linux/amd64\", \"linux/arm64\"]";
+        match file {
+            PlatformsFile::Word(word) => {
+                self.check(key, word, word == "every", trouble);
+                Platforms::Every
+            }
+            PlatformsFile::Named(words) => {
+                self.check(key, "", !words.is_empty(), trouble);
+                let named = words.iter().filter_map(|word| self.parsed(key, word, Platform::parse(word), trouble));
+                Platforms::Named(named.collect())
+            }
         }
     }
 

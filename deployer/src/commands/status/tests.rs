@@ -39,7 +39,9 @@ fn object(settings: &Settings) -> Value {
 }
 
 fn inspected(change: impl Fn(&mut Value)) -> WebhookPart {
-    let settings = Settings::default();
+    let mut settings = Settings::default();
+    // Where the settings say nothing, the policy in the cluster stands.
+    settings.cluster.failure_policy = Some(FailurePolicy::Ignore);
     let mut object = object(&settings);
     change(&mut object);
     webhook::inspect(&settings, None, "staging", Some(&Existing::new(object)), now()).unwrap()

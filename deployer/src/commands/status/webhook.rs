@@ -14,6 +14,7 @@ use crate::{
         pause::{self, Pause},
         webhook::{ENTRY, Existing},
     },
+    commands::register,
     error::Failure,
     settings::Settings,
     stack::Stack,
@@ -126,10 +127,8 @@ fn wanted(
     let named = settings.cluster.name.clone().unwrap_or_else(|| caller.name.clone());
     let url = Caller { name: named, ..caller }.url(endpoint);
     let ca_bundle = settings.ca_bundle_pem()?;
-    let failure_policy = settings.cluster.failure_policy;
-    let manifest = WebhookManifest { url: &url, ca_bundle: ca_bundle.as_deref(), failure_policy };
-    let text = synth::webhook_manifest(settings, &manifest)?;
-    serde_saphyr::from_str(&text).map_err(|_| Failure::new("the webhook's manifest cannot be read again"))
+    let failure_policy = register::policy_of(settings, Some(found));
+    register::manifest(settings, &WebhookManifest { url: &url, ca_bundle: ca_bundle.as_deref(), failure_policy })
 }
 
 impl WebhookPart {

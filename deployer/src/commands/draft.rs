@@ -1,0 +1,351 @@
+//! What `plan` and `deploy` have in common: look at account and cluster, work out what would be done, and say it as one
+//! value. Nothing is changed here but for a change set, which whoever asks must carry out or abandon.
+
+use std::{collections::BTreeMap, path::Path};
+
+use serde_json::Value;
+
+use super::{
+    register,
+    site::{self, Account},
+};
+use crate::{
+    artifact::{self, Artifact},
+    cli::FunctionArgs,
+    cluster::{
+        Cluster,
+        caller::Caller,
+        drift::{self, Difference},
+        webhook::Existing,
+    },
+    console::Console,
+    error::{ExitCode, Failure},
+    interrupt::{Interrupt, interrupted},
+    plan::{
+        Layer, Plan, Texts, WebhookLayer,
+        saved::{self, World},
+        template,
+    },
+    settings::{Settings, Word},
+    stack::{Stack, apply::Prepared, change::PropertyChange, change_set::Wanted, recover::Consent},
+    synth::{self, ArtifactLocation, WebhookManifest},
+    upload::Bucket,
+};
+
+/// What was looked at before anything is changed.
+pub(super) struct Site {
+    pub(super) account: Account,
+    pub(super) cluster: Cluster,
+    pub(super) existing: Option<Existing>,
+    pub(super) caller: Caller,
+    pub(super) ca_bundle: Option<String>,
+    pub(super) bucket: BucketPlace,
+}
+
+/// Where the zip goes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum BucketPlace {
+    /// The owner's.
+    Given(String),
+    /// Ours, which is there.
+    There(String),
+    /// Ours, to be made by the bootstrap stack.
+    Missing(String),
+}
+
+/// What would be done.
+pub(super) struct Draft {
+    pub(super) artifact: Artifact,
+    pub(super) location: ArtifactLocation,
+    pub(super) template: String,
+    pub(super) parameters: BTreeMap<String, String>,
+    pub(super) tags: BTreeMap<String, String>,
+}
+
+/// A draft that `CloudFormation` has worked out.
+pub(super) struct Drafted {
+    pub(super) prepared: Prepared,
+    pub(super) plan: Plan,
+    /// Of the stack as it was found.
+    stack_state: String,
+}
+
+/// The binary that was given, or one that is built now.
+pub(super) async fn obtain(
+    settings: &Settings,
+    args: &FunctionArgs,
+    console: &mut Console,
+    interrupt: &Interrupt,
+) -> Result<Artifact, Failure> {
+    let Some(binary) = &args.artifact else {
+        console.step("Building the function");
+        let source = args.source.as_deref().unwrap_or(Path::new("."));
+        let built = interrupt.unless_asked(Box::pin(artifact::build(settings, source, console))).await;
+        return built
+            .unwrap_or_else(|| Err(interrupted("interrupted while the function was built; nothing was changed")));
+    };
+    let artifact = artifact::take(settings, binary)?;
+    if let Some(warning) = artifact.warning() {
+        console.warn(&warning);
+    }
+    Ok(artifact)
+}
+
+/// Again, now that account and region are known: under a policy that does not hold there, no Pod could be checked.
+fn check_policy(settings: &Settings, account: &Account) -> Result<(), Failure> {
+    let Some(policy) = &settings.policy else { return Ok(()) };
+    policy.check(&account.identity.account, &account.aws.region).map_err(|errors| {
+        Failure::usage(format!(
+            "the policy cannot be in force in {}:\n  - {}",
+            account.place(),
+            errors.0.join("\n  - ")
+        ))
+    })
+}
+
+impl BucketPlace {
+    pub(super) fn name(&self) -> &str {
+        match self {
+            Self::Given(name) | Self::There(name) | Self::Missing(name) => name,
+        }
+    }
+
+    async fn look(settings: &Settings, account: &Account) -> Result<Self, Failure> {
+        if let Some(bucket) = &settings.artifact_bucket {
+            return Ok(Self::Given(bucket.clone()));
+        }
+        let name = account.bucket_name();
+        let there = Bucket::new(&account.aws.config, &name, &account.identity.account).exists().await?;
+        Ok(if there { Self::There(name) } else { Self::Missing(name) })
+    }
+}
+
+impl Site {
+    pub(super) async fn look(settings: &Settings, interrupt: &Interrupt) -> Result<Self, Failure> {
+        let looked = interrupt.unless_asked(Box::pin(Self::look_on(settings))).await;
+        looked.unwrap_or_else(|| Err(interrupted("interrupted; nothing was changed")))
+    }
+
+    async fn look_on(settings: &Settings) -> Result<Self, Failure> {
+        let ca_bundle = site::ca_bundle(settings.cluster.ca_bundle.as_deref())?;
+        let account = Account::look(settings).await?;
+        check_policy(settings, &account)?;
+        let bucket = BucketPlace::look(settings, &account).await?;
+        let cluster = Cluster::connect(settings.cluster.context.as_deref()).await?;
+        cluster.check_permissions().await?;
+        let existing = cluster.our_webhook(&settings.webhook_name()).await?;
+        let caller = site::caller(settings, &cluster, existing.as_ref())?;
+        Ok(Self { account, cluster, existing, caller, ca_bundle, bucket })
+    }
+
+    /// The texts that `CloudFormation` gets.
+    pub(super) fn draft(&self, settings: &Settings, artifact: Artifact) -> Result<Draft, Failure> {
+        let location = ArtifactLocation { bucket: self.bucket.name().to_owned(), key: artifact.key(settings) };
+        let template = synth::stack_template(settings, &location, artifact.architecture)?;
+        let parameters = synth::parameters(settings, &self.caller.digests(self.account.caller_digests()));
+        Ok(Draft { artifact, location, template, parameters, tags: settings.tags.clone() })
+    }
+
+    /// Have `CloudFormation` work it out. Without `consent`, a stack that a person must decide about is a failure.
+    pub(super) async fn work_out(
+        &self,
+        settings: &Settings,
+        draft: &Draft,
+        consent: Option<&mut Consent>,
+        console: &mut Console,
+        interrupt: &Interrupt,
+    ) -> Result<Drafted, Failure> {
+        let prepared = self.account.stack.prepare(&draft.wanted(), consent, console, interrupt).await?;
+        let found = match &prepared {
+            Prepared::Unchanged(stack) | Prepared::Leftovers(stack) => Some(stack),
+            Prepared::Ready(ready) => ready.found.as_ref(),
+        };
+        let planned = async {
+            let before = if found.is_some() { self.account.stack.template().await? } else { None };
+            let stack_state = saved::stack_digest(found, before.as_deref());
+            Ok::<_, Failure>((self.plan(settings, draft, &prepared, found, before.as_deref())?, stack_state))
+        };
+        match planned.await {
+            Ok((plan, stack_state)) => Ok(Drafted { prepared, plan, stack_state }),
+            Err(failure) => {
+                self.abandon(&prepared).await;
+                Err(failure)
+            }
+        }
+    }
+
+    /// Leave no change set behind.
+    pub(super) async fn abandon(&self, prepared: &Prepared) {
+        if let Prepared::Ready(ready) = prepared {
+            self.account.stack.abandon(ready).await;
+        }
+    }
+
+    fn plan(
+        &self,
+        settings: &Settings,
+        draft: &Draft,
+        prepared: &Prepared,
+        found: Option<&Stack>,
+        before: Option<&str>,
+    ) -> Result<Plan, Failure> {
+        let bootstrap = self.bootstrap_layer(settings)?;
+        let stack = self.stack_layer(draft, prepared, found, before)?;
+        let webhook = self.webhook_layer(settings, found)?;
+        let changes = stack.changes || webhook.changes || bootstrap.as_ref().is_some_and(|layer| layer.changes);
+        Ok(Plan {
+            place: self.account.place(),
+            identity: self.account.identity.arn.clone(),
+            function: format!("{} {}", draft.artifact.architecture.word(), &draft.artifact.sha256[..12]),
+            policy: settings.policy.as_ref().map(crate::settings::OwnPolicy::version),
+            bootstrap,
+            stack,
+            webhook,
+            changes,
+        })
+    }
+
+    fn bootstrap_layer(&self, settings: &Settings) -> Result<Option<Layer>, Failure> {
+        let name = self.account.bootstrap.name().to_owned();
+        match &self.bucket {
+            BucketPlace::Given(_) => Ok(None),
+            BucketPlace::There(bucket) => Ok(Some(Layer {
+                name,
+                intention: format!("no change (the bucket {bucket} is there)"),
+                ..Layer::default()
+            })),
+            BucketPlace::Missing(bucket) => {
+                let template = parse(&synth::bootstrap_template(settings)?)?;
+                let texts = Texts { before: &Value::Null, after: &template };
+                Ok(Some(Layer {
+                    name,
+                    intention: format!("create it, with the bucket {bucket}"),
+                    changes: true,
+                    resources: Layer::resources(template::all_added(&template), texts),
+                    ..Layer::default()
+                }))
+            }
+        }
+    }
+
+    fn stack_layer(
+        &self,
+        draft: &Draft,
+        prepared: &Prepared,
+        found: Option<&Stack>,
+        before: Option<&str>,
+    ) -> Result<Layer, Failure> {
+        let after = parse(&draft.template)?;
+        // What somebody put there by other means may be anything; then only the change set speaks.
+        let before = before.and_then(|text| parse(text).ok()).unwrap_or(Value::Null);
+        let texts = Texts { before: &before, after: &after };
+        let status = found.map_or("absent", |stack| stack.status.as_str());
+        let (intention, changes) = match prepared {
+            Prepared::Unchanged(_) => (format!("no change (it is {status})"), Vec::new()),
+            Prepared::Leftovers(_) => {
+                let what = format!("delete what is left of a failed creation ({status}), then create it");
+                (what, template::all_added(&after))
+            }
+            Prepared::Ready(ready) => {
+                let is_shell = found.is_none_or(|stack| stack.status.as_str() == "REVIEW_IN_PROGRESS");
+                let what = if is_shell { "create it".to_owned() } else { format!("update it (it is {status})") };
+                (what, ready.change_set.changes.clone())
+            }
+        };
+        let none = BTreeMap::new();
+        let (parameters, tags) = found.map_or((&none, &none), |stack| (&stack.parameters, &stack.tags));
+        let unchanged = matches!(prepared, Prepared::Unchanged(_));
+        let values = Layer::values([parameters, &draft.parameters], [tags, &draft.tags], texts);
+        Ok(Layer {
+            name: self.account.stack.name().to_owned(),
+            intention,
+            changes: !unchanged,
+            values: if unchanged { Vec::new() } else { values },
+            resources: Layer::resources(changes, texts),
+        })
+    }
+
+    fn webhook_layer(&self, settings: &Settings, found: Option<&Stack>) -> Result<WebhookLayer, Failure> {
+        let endpoint = found.and_then(|stack| site::endpoint(settings, stack).ok());
+        let endpoint = endpoint.or(settings.cluster.endpoint.as_deref());
+        // It stands where the new API's will, and is covered on the screen like any URL.
+        let url = self.caller.url(endpoint.unwrap_or(UNKNOWN_ENDPOINT));
+        let failure_policy = register::policy_of(settings, self.existing.as_ref());
+        let manifest = WebhookManifest { url: &url, ca_bundle: self.ca_bundle.as_deref(), failure_policy };
+        let manifest = parse(&synth::webhook_manifest(settings, &manifest)?)?;
+        let found = self.existing.as_ref().map(|existing| drift::differences(&manifest, existing.object()));
+        let fields: Vec<PropertyChange> = found.into_iter().flatten().map(change_of_field).collect();
+        let changes = self.existing.is_none() || !fields.is_empty();
+        let intention = match (&self.existing, changes) {
+            (None, _) => "create it",
+            (Some(_), true) => "change it",
+            (Some(_), false) => "no change",
+        };
+        Ok(WebhookLayer {
+            name: settings.webhook_name(),
+            context: self.cluster.context().to_owned(),
+            server: self.cluster.server().to_owned(),
+            intention: intention.to_owned(),
+            failure_policy: register::policy_in_words(settings, self.existing.as_ref()),
+            changes,
+            fields,
+        })
+    }
+
+    /// What a saved plan is held to.
+    pub(super) fn world(&self, settings: &Settings, drafted: &Drafted) -> World {
+        let known = self.existing.as_ref().and_then(Existing::caller).is_some();
+        let there = if matches!(self.bucket, BucketPlace::Missing(_)) { "to be made" } else { "there" };
+        World {
+            account: self.account.identity.account.clone(),
+            partition: self.account.identity.partition.clone(),
+            region: self.account.aws.region.clone(),
+            settings: saved::settings_digest(settings, self.ca_bundle.as_deref()),
+            stack: self.account.stack.name().to_owned(),
+            stack_state: drafted.stack_state.clone(),
+            bucket: format!("{} ({there})", self.bucket.name()),
+            cluster: format!("{} ({})", self.cluster.context(), self.cluster.server()),
+            webhook_state: saved::webhook_digest(self.existing.as_ref().map(Existing::object)),
+            caller: format!("{} ({})", self.caller.name, if known { "known" } else { "gets a new secret" }),
+        }
+    }
+}
+
+fn change_of_field(Difference { field, wanted, found }: Difference) -> PropertyChange {
+    PropertyChange { path: field, before: found, after: wanted, ..PropertyChange::default() }
+}
+
+/// A host that cannot exist.
+const UNKNOWN_ENDPOINT: &str = "https://known-after-it.invalid";
+
+impl Draft {
+    pub(super) fn wanted(&self) -> Wanted<'_> {
+        Wanted { template: &self.template, parameters: &self.parameters, tags: &self.tags }
+    }
+
+    /// What a saved plan holds of it.
+    pub(super) fn parameters_without_callers(&self) -> BTreeMap<String, String> {
+        let mut parameters = self.parameters.clone();
+        parameters.remove(synth::PARAMETER_CALLER_DIGESTS);
+        parameters
+    }
+}
+
+fn parse(text: &str) -> Result<Value, Failure> {
+    serde_saphyr::from_str(text).map_err(|error| Failure::new("a template is no YAML").caused_by(&error))
+}
+
+/// Show a plan to a person, or hand it to a program.
+pub(super) fn show(plan: &Plan, console: &mut Console) {
+    if !console.is_for_people() {
+        return console.event("plan", "", plan);
+    }
+    for line in plan.to_string().lines() {
+        console.say(line);
+    }
+}
+
+/// Said no to; the change set is gone.
+pub(super) fn declined() -> Failure {
+    Failure::new("nothing was changed: the plan was declined").with_code(ExitCode::Refused)
+}
