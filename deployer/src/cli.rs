@@ -73,6 +73,9 @@ pub enum Command {
     /// Remove the webhook from the cluster, then the stack from AWS
     #[command(after_help = "Example:\n  deployer destroy --region eu-west-1 --context staging")]
     Destroy(DestroyArgs),
+    /// Print the least that whoever deploys must be permitted, as an IAM policy
+    #[command(after_help = "Example:\n  deployer iam-policy --account 111122223333 --region eu-west-1 > policy.json")]
+    IamPolicy(IamPolicyArgs),
     /// Work with the webhook configuration of the cluster
     Webhook(WebhookArgs),
     /// Print what the function decided and logged, a line each; with --output json as it wrote it
@@ -162,6 +165,17 @@ impl RecoveryArgs {
     pub fn consent(&self, command: &'static str, yes: bool) -> Consent {
         Consent::new(command, yes).agreeing_to(self.recover, &self.retain, &self.skip)
     }
+}
+
+/// Options of `deployer iam-policy`.
+#[derive(Debug, Clone, Default, Args)]
+pub struct IamPolicyArgs {
+    /// AWS account that it is for [default: any]
+    #[arg(long, value_name = "ID")]
+    pub account: Option<String>,
+    /// Partition that it is for, such as aws or aws-cn [default: any]
+    #[arg(long, value_name = "NAME")]
+    pub partition: Option<String>,
 }
 
 /// Options of `deployer rollback`.
@@ -346,6 +360,7 @@ pub async fn run(cli: Cli, console: &mut Console) -> Result<ExitCode, Failure> {
     let done = match &cli.command {
         Command::Synth(args) => commands::synth::run(&settings, args, console),
         // On the heap: the futures of the long commands are large.
+        Command::IamPolicy(args) => commands::iam_policy::run(&settings, args, console),
         // The one command that answers by its exit code too.
         Command::Plan(args) => return Box::pin(commands::plan::run(&settings, args, console)).await,
         Command::Cancel => Box::pin(commands::cancel::run(&settings, console)).await,
@@ -416,7 +431,7 @@ mod tests {
         }
         let mut found = 0;
         walk(&Cli::command(), &mut found);
-        assert_eq!(found, 15, "each subcommand was looked at");
+        assert_eq!(found, 16, "each subcommand was looked at");
     }
 
     #[test]

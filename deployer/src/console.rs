@@ -46,12 +46,15 @@ struct Line<'a, T: Serialize> {
 }
 
 /// Where a command's words go, and where its answers come from.
+#[allow(clippy::struct_excessive_bools, reason = "each is a fact of its own about the streams")]
 pub struct Console {
     out: Box<dyn Write + Send>,
     err: Box<dyn Write + Send>,
     answers: Option<Box<dyn BufRead + Send>>,
     assume_yes: bool,
     colour: bool,
+    /// The same of stdout.
+    colour_data: bool,
     output: Output,
     /// Whether stdout is a screen that may be drawn on again.
     screen: bool,
@@ -63,9 +66,12 @@ impl Console {
     pub fn standard(assume_yes: bool, output: Output) -> Self {
         let answers: Option<Box<dyn BufRead + Send>> =
             if io::stdin().is_terminal() { Some(Box::new(io::BufReader::new(io::stdin()))) } else { None };
-        let colour = io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+        let wanted = std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+        let colour = wanted && io::stderr().is_terminal();
+        let colour_data = wanted && io::stdout().is_terminal();
         let screen = io::stdout().is_terminal() && output == Output::Text;
-        Self { out: Box::new(io::stdout()), err: Box::new(io::stderr()), answers, assume_yes, colour, output, screen }
+        let (out, err) = (Box::new(io::stdout()), Box::new(io::stderr()));
+        Self { out, err, answers, assume_yes, colour, colour_data, output, screen }
     }
 
     /// Injected streams, for tests. `answers` is `None` where stdin is no terminal; no colour.
@@ -76,7 +82,8 @@ impl Console {
         answers: Option<Box<dyn BufRead + Send>>,
         assume_yes: bool,
     ) -> Self {
-        Self { out, err, answers, assume_yes, colour: false, output: Output::Text, screen: false }
+        let output = Output::Text;
+        Self { out, err, answers, assume_yes, colour: false, colour_data: false, output, screen: false }
     }
 
     /// The same, answering as `output` says.
@@ -111,7 +118,11 @@ impl Console {
     /// When stdout cannot be written.
     pub fn report<R: Report>(&mut self, report: &R) -> Result<(), Failure> {
         match self.output {
-            Output::Text => self.data(&format!("{report}\n")),
+            Output::Text => {
+                let text: String =
+                    report.to_string().lines().map(|line| alarmed(line, self.colour_data) + "\n").collect();
+                self.data(&text)
+            }
             Output::Json => self.json(R::KIND, report),
         }
     }
@@ -147,7 +158,7 @@ impl Console {
     /// Something that happened: `text` for people, `value` (an object) for programs.
     pub fn event(&mut self, kind: &str, text: &str, value: &impl Serialize) {
         match self.output {
-            Output::Text => self.line(&format!("    {text}")),
+            Output::Text => self.line(&format!("    {}", alarmed(text, self.colour))),
             Output::Json => self.json_event(kind, value),
         }
     }
@@ -289,6 +300,11 @@ impl Console {
     }
 }
 
+/// What must not be missed begins with `! `, and is red where there is colour.
+fn alarmed(line: &str, colour: bool) -> String {
+    if colour && line.trim_start().starts_with("! ") { format!("\u{1b}[31m{line}\u{1b}[0m") } else { line.to_owned() }
+}
+
 fn nobody_to_ask(question: &str) -> Failure {
     Failure::new(format!("\"{question}\" cannot be asked: stdin is not a terminal"))
         .with_hint("Give --yes to go on without questions.")
@@ -355,6 +371,13 @@ mod tests {
         let (mut console, _, err) = console(None, false);
         console.failure(&Failure::new("it broke").with_cause("a: b").with_hint("Mend it."));
         assert_eq!(err.text(), "error: it broke\n  caused by: a: b\n\nhint: Mend it.\n");
+    }
+
+    #[test]
+    fn what_must_not_be_missed_is_red_where_there_is_colour_and_nowhere_else() {
+        assert_eq!(alarmed("  ! it is replaced", true), "\u{1b}[31m  ! it is replaced\u{1b}[0m");
+        assert_eq!(alarmed("  ! it is replaced", false), "  ! it is replaced");
+        assert_eq!(alarmed("  ~ x: \"! \"", true), "  ~ x: \"! \"");
     }
 
     #[test]

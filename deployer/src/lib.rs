@@ -13,6 +13,7 @@ pub mod console;
 pub mod error;
 #[cfg(test)]
 mod golden;
+pub mod iam;
 pub mod interrupt;
 pub mod logs;
 pub mod patience;

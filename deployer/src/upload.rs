@@ -258,3 +258,7 @@ fn client(config: &SdkConfig) -> Client {
     let custom = custom || config.endpoint_url().is_some();
     Client::from_conf(aws_sdk_s3::config::Builder::from(config).force_path_style(custom).build())
 }
+
+#[cfg(test)]
+#[path = "upload_tests.rs"]
+mod tests;

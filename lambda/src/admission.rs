@@ -86,6 +86,17 @@ impl Review<'_> {
     }
 }
 
+impl Review<'_> {
+    /// When the API server made the Pod that is to be created: its own time, not the user's.
+    #[must_use]
+    pub fn created(&self) -> Option<&str> {
+        match &self.object {
+            Object::Pod { new, .. } if self.operation == Operation::Create => new.created(),
+            _ => None,
+        }
+    }
+}
+
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Envelope<'a, O> {

@@ -1,4 +1,5 @@
-//! Who is calling: the path `/v1/{cluster}/{secret}` checked against the digests the function was given.
+//! Who is calling: the secret in the path `/v1/{cluster}/{secret}`, or that in `Authorization: Bearer …` with the path
+//! `/v1/{cluster}`, checked against the digests the function was given.
 //!
 //! The secret itself is never stored, logged or compared as text: only SHA-256 digests of it are held, and every
 //! digest of every cluster is compared, in constant time, before the answer is known. This file must not say *why*
@@ -7,7 +8,7 @@
 use sha2::{Digest, Sha256};
 use subtle::{Choice, ConditionallySelectable, ConstantTimeEq};
 
-/// Path prefix of the only route. What follows is `{cluster}/{secret}`.
+/// Path prefix of both routes. What follows is `{cluster}/{secret}`, or `{cluster}` alone.
 pub const PATH_PREFIX: &str = "/v1/";
 
 /// Length of the secret in the path: 256 random bits in lower-case hexadecimal.
@@ -51,12 +52,18 @@ impl Callers {
     }
 
     /// The cluster that is calling, or `None` for everybody else: wrong method, wrong path, wrong cluster, wrong secret.
+    ///
+    /// `authorization` is the header of that name. It counts only where the path holds no secret.
     #[must_use]
-    pub fn authenticate(&self, method: &str, path: &str) -> Option<&str> {
+    pub fn authenticate(&self, method: &str, path: &str, authorization: Option<&str>) -> Option<&str> {
         if method != "POST" {
             return None;
         }
-        let (cluster, secret) = path.strip_prefix(PATH_PREFIX)?.split_once('/')?;
+        let rest = path.strip_prefix(PATH_PREFIX)?;
+        let (cluster, secret) = match rest.split_once('/') {
+            Some(both) => both,
+            None => (rest, bearer(authorization?)?),
+        };
         // The shape is public, so leaving early here tells nothing about any secret.
         if !is_cluster_name(cluster) || !is_lower_hex(secret, SECRET_LENGTH) {
             return None;
@@ -76,6 +83,12 @@ impl Callers {
         let index = usize::try_from(found).ok()?;
         self.0.get(index).map(|caller| caller.cluster.as_str())
     }
+}
+
+/// The token of `Bearer token`; the scheme is written as one likes (RFC 9110, section 11.1).
+fn bearer(authorization: &str) -> Option<&str> {
+    let (scheme, token) = authorization.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then_some(token)
 }
 
 fn parse_entry(entry: &str) -> Result<Caller, String> {
@@ -138,7 +151,7 @@ mod tests {
     #[test]
     fn lets_in_every_secret_of_a_cluster_while_it_is_being_changed() {
         for secret in [SECRET, OTHER] {
-            assert_eq!(callers().authenticate("POST", &format!("/v1/blue/{secret}")), Some("blue"));
+            assert_eq!(callers().authenticate("POST", &format!("/v1/blue/{secret}"), None), Some("blue"));
         }
     }
 
@@ -161,9 +174,36 @@ mod tests {
             ("an empty path", "POST", String::new()),
         ];
         for (name, method, path) in cases {
-            assert_eq!(callers().authenticate(method, &path), None, "{name}");
+            assert_eq!(callers().authenticate(method, &path, None), None, "{name}");
         }
-        assert_eq!(Callers::default().authenticate("POST", &format!("/v1/blue/{SECRET}")), None, "no callers at all");
+        assert_eq!(
+            Callers::default().authenticate("POST", &format!("/v1/blue/{SECRET}"), None),
+            None,
+            "no callers at all"
+        );
+    }
+
+    #[test]
+    fn a_token_in_the_header_is_as_good_as_a_secret_in_the_path_and_one_of_them_counts() {
+        let bearer = format!("Bearer {SECRET}");
+        let cases = [
+            ("a token", "/v1/blue", Some(bearer.clone()), Some("blue")),
+            ("the scheme in lower case", "/v1/blue", Some(format!("bearer {SECRET}")), Some("blue")),
+            ("the other token, while it is being changed", "/v1/blue", Some(format!("Bearer {OTHER}")), Some("blue")),
+            ("no token", "/v1/blue", None, None),
+            ("the token of another cluster", "/v1/green", Some(bearer.clone()), None),
+            ("the digest in place of the token", "/v1/blue", Some(format!("Bearer {DIGEST}")), None),
+            ("another scheme", "/v1/blue", Some(format!("Basic {SECRET}")), None),
+            ("no scheme", "/v1/blue", Some(SECRET.to_owned()), None),
+            ("a space too many", "/v1/blue", Some(format!("Bearer  {SECRET}")), None),
+            ("something after it", "/v1/blue", Some(format!("Bearer {SECRET},")), None),
+            ("an empty secret in the path", "/v1/blue/", Some(bearer.clone()), None),
+            ("a wrong secret in the path", "/v1/blue/0", Some(bearer.clone()), None),
+            ("no cluster", "/v1/", Some(bearer), None),
+        ];
+        for (name, path, authorization, expected) in cases {
+            assert_eq!(callers().authenticate("POST", path, authorization.as_deref()), expected, "{name}");
+        }
     }
 
     #[test]

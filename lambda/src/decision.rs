@@ -3,7 +3,8 @@
 //! It holds image references and identifiers, never anything else of a Pod.
 
 use compliance::ecr::{GatherReport, Gathered};
-use compliance::verdict::{Exempted, Finding, Verdict, bounded_warning};
+use compliance::facts::Age;
+use compliance::verdict::{Exempted, Finding, LONGEST_WARNINGS, Verdict, bounded_warning};
 use compliance::workload::{ImageField, TemplateKind};
 
 use crate::admission::{Answer, Denial, Operation, Review};
@@ -33,6 +34,10 @@ pub struct Decision {
     pub denial: Option<Denial>,
     /// Denied because it could not be checked.
     pub undecided: bool,
+    /// The API server is asked to come again instead of being told.
+    pub again: bool,
+    /// How old the oldest fact is that was used, and why there is no newer one; `None`: no fact was needed.
+    pub oldest_fact: Option<Age>,
     /// What it was denied for.
     pub findings: Vec<Finding>,
     /// What rules that warn reported, and what could not be checked where the owner lets that pass.
@@ -72,10 +77,15 @@ impl Decision {
         policy_version: &str,
     ) -> Self {
         // Only Pods are denied; of what will make Pods the author is told what would become of them.
-        let (denied, warnings) = match review.template {
+        let (denied, mut warnings) = match review.template {
             None => (!verdict.allowed(), verdict.warning_texts(&review.uid)),
             Some(template) => (false, verdict.early_warning_texts(template.kind, &review.uid)),
         };
+        let oldest_fact = gathered.facts.oldest();
+        let stale = oldest_fact.filter(|age| age.stale.is_some()).map(|age| format!("ECR was asked {age}"));
+        let length: usize = warnings.iter().map(|warning| warning.chars().count()).sum();
+        let room = LONGEST_WARNINGS.saturating_sub(length);
+        warnings.extend(stale.clone().filter(|text| !denied && text.chars().count() <= room));
         Self {
             uid: Some(review.uid.clone().into_owned()),
             namespace: review.namespace.clone().into_owned(),
@@ -83,8 +93,10 @@ impl Decision {
             operation: Some(review.operation),
             dry_run: review.dry_run,
             images: images.iter().map(|field| (field.path.clone(), field.image.to_owned())).collect(),
-            denial: denied.then(|| Denial { code: 403, message: told(&verdict, &review.uid) }),
+            denial: denied.then(|| Denial { code: 403, message: told(&verdict, stale.as_deref(), &review.uid) }),
             undecided: denied && verdict.undecided(),
+            again: false,
+            oldest_fact,
             skipped: verdict.skipped.or_else(|| images.is_empty().then_some("no new image")),
             warnings,
             early: review.template.map(|template| template.kind),
@@ -141,7 +153,9 @@ impl Decision {
     }
 }
 
-/// The denial in words, and under which id the function's log has more about it.
-fn told(verdict: &Verdict, uid: &str) -> String {
-    format!("{}\nrequest: {}", verdict.message(), bounded(uid, LONGEST_UID))
+/// The denial in words, how old what was known is if ECR could not be asked, and under which id the function's log has
+/// more about it.
+fn told(verdict: &Verdict, stale: Option<&str>, uid: &str) -> String {
+    let stale = stale.map(|stale| format!("\n({stale}.)")).unwrap_or_default();
+    format!("{}{stale}\nrequest: {}", verdict.message(), bounded(uid, LONGEST_UID))
 }

@@ -9,7 +9,7 @@ use std::time::{Instant, SystemTime};
 use compliance::ecr::{EcrFacts, Gathered};
 use compliance::policy::{self, Policy};
 use compliance::verdict::Verdict;
-use lambda_http::http::header::CONTENT_TYPE;
+use lambda_http::http::header::{AUTHORIZATION, CONTENT_TYPE, RETRY_AFTER};
 use lambda_http::request::RequestContext;
 use lambda_http::{Body, Request, RequestExt, Response};
 use serde_json::json;
@@ -24,6 +24,7 @@ use crate::panic;
 use crate::policy_file::Malformed;
 use crate::record;
 use crate::refusal::{Refusal, uid_of};
+use crate::retry::{self, Patience};
 use crate::settings::Settings;
 
 /// Most errors of a policy that a log line lists.
@@ -64,10 +65,12 @@ impl Webhook {
     pub async fn handle(&self, request: Request) -> Result<Response<Body>, Infallible> {
         let started = Instant::now();
         // First of all, so that a stranger's body costs nothing and is never looked at.
-        let Some(cluster) = self.callers.authenticate(request.method().as_str(), request.raw_http_path()) else {
+        let authorization = request.headers().get(AUTHORIZATION).and_then(|value| value.to_str().ok());
+        let (method, path) = (request.method().as_str(), request.raw_http_path());
+        let Some(cluster) = self.callers.authenticate(method, path, authorization) else {
             return Ok(self.turn_away(&request));
         };
-        let mut decision = self.decide(request.body()).await;
+        let mut decision = self.decide(request.body(), request.uri().query()).await;
         api_request_id(&request).clone_into(&mut decision.api_request_id);
         record::write(&self.log, cluster, &decision, started.elapsed());
         Ok(answer(&decision))
@@ -80,32 +83,36 @@ impl Webhook {
         respond(404, Body::Empty)
     }
 
-    async fn decide(&self, body: &[u8]) -> Decision {
-        match panic::caught(self.judge(body)).await {
+    async fn decide(&self, body: &[u8], query: Option<&str>) -> Decision {
+        match panic::caught(self.judge(body, query)).await {
             Ok(decision) => decision,
             // A defect says nothing about the Pod: it could not be checked, and what was not checked is not let in.
             Err(panic::Panicked) => crashed(body),
         }
     }
 
-    async fn judge(&self, body: &[u8]) -> Decision {
+    async fn judge(&self, body: &[u8], query: Option<&str>) -> Decision {
         let review = match admission::decode(body) {
             Ok(review) => review,
             Err(refusal) => return refused(body, refusal),
         };
         let request = policy::Request { namespace: &review.namespace, images: review.images() };
-        let (verdict, gathered) = self.verdict(&request).await;
-        Decision::judged(&review, &request.images, verdict, &gathered, &self.policy_version)
+        let patience = Patience::of(review.created(), query);
+        let (verdict, gathered) = self.verdict(&request, patience).await;
+        let again = retry::may_pass(&verdict) && patience.is_some_and(|patience| patience.suffices(SystemTime::now()));
+        let decision = Decision::judged(&review, &request.images, verdict, &gathered, &self.policy_version);
+        Decision { again, ..decision }
     }
 
-    async fn verdict(&self, request: &policy::Request<'_>) -> (Verdict, Gathered) {
+    async fn verdict(&self, request: &policy::Request<'_>, patience: Option<Patience>) -> (Verdict, Gathered) {
         let policy = match &self.policy {
             Ok(policy) => policy,
             Err(malformed) => return (malformed.verdict(request), Gathered::default()),
         };
         // Nothing is asked of ECR for a request that brings in no image, or none of an accepted registry.
         let (repositories, images) = policy::wanted(policy, request);
-        let until = self.facts.until();
+        let late = patience.map(|patience| tokio::time::Instant::now() + patience.for_facts(SystemTime::now()));
+        let until = late.map_or_else(|| self.facts.until(), |late| late.min(self.facts.until()));
         let gathered = self.facts.gather_until(&repositories, &images, until).await;
         let verdict = policy::evaluate(policy, request, &gathered.facts, SystemTime::now());
         if gathered.report.cache_hits == 0 || (verdict.denials.is_empty() && verdict.warnings.is_empty()) {
@@ -150,8 +157,13 @@ fn unjudged(body: &[u8], uid: Option<String>, denial: Denial, undecided: bool) -
 }
 
 /// An admission answer is HTTP 200 even when it denies. Without a uid there is no admission to answer: the same code
-/// as HTTP status then, which the API server treats as a failed call.
+/// as HTTP status then, which the API server treats as a failed call. One that shall come again gets no verdict yet.
 fn answer(decision: &Decision) -> Response<Body> {
+    if decision.again {
+        let mut response = respond(429, Body::Empty);
+        response.headers_mut().insert(RETRY_AFTER, retry::WAIT.as_secs().into());
+        return response;
+    }
     match (&decision.uid, &decision.denial) {
         (None, Some(denial)) => respond(denial.code, Body::Text(json!({ "error": denial.message }).to_string())),
         (uid, _) => admission::encode(&decision.answer(uid.as_deref().unwrap_or_default()))
@@ -173,6 +185,9 @@ fn respond(code: u16, body: Body) -> Response<Body> {
 #[cfg(test)]
 #[path = "handler_policy_tests.rs"]
 mod policy_tests;
+#[cfg(test)]
+#[path = "handler_retry_tests.rs"]
+mod retry_tests;
 #[cfg(test)]
 #[path = "handler_tests.rs"]
 mod tests;

@@ -28,7 +28,7 @@ pub(super) const ACCEPTED: &str = "111122223333.dkr.ecr.eu-west-1.amazonaws.com"
 pub(super) type Ecr = fn(&str) -> http::Response<String>;
 
 pub(super) struct World {
-    webhook: Webhook,
+    pub(super) webhook: Webhook,
     lines: Memory,
     calls: Arc<AtomicUsize>,
 }
@@ -144,7 +144,7 @@ pub(super) fn review(image: &str) -> Value {
 }
 
 /// API Gateway's event with this review as its body.
-fn event(review: &Value) -> Value {
+pub(super) fn event(review: &Value) -> Value {
     let mut event: Value = serde_json::from_str(EVENT).unwrap();
     event["body"] = json!(review.to_string());
     event

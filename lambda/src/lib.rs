@@ -16,4 +16,5 @@ pub mod panic;
 pub mod policy_file;
 pub mod record;
 pub mod refusal;
+pub mod retry;
 pub mod settings;

@@ -46,6 +46,11 @@ pub const WARN: Metric = count("Warn", "requests with findings of rules that war
 pub const EXEMPTED: Metric = count("Exempted", "requests in which an exemption was needed, allowed or not");
 /// Requests turned away.
 pub const WRONG_CALLER: Metric = count("WrongCaller", "requests of unknown callers, answered with 404");
+/// Requests that shall come again.
+pub const RETRY_ASKED: Metric = count(
+    "RetryAsked",
+    "calls about Pods that were answered with 429 and Retry-After, because ECR failed in a way that passes; counted in nothing else",
+);
 /// Time in the function.
 pub const LATENCY: Metric = Metric {
     name: "Latency",
@@ -56,8 +61,9 @@ pub const LATENCY: Metric = Metric {
 
 /// Operations sent to ECR.
 pub const ECR_CALLS: Metric = count("EcrCalls", "operations sent to ECR for a request");
-/// Operations that ECR throttled.
-pub const ECR_THROTTLED: Metric = count("EcrThrottled", "operations of a request that ended with ECR throttling them");
+/// Attempts that ECR throttled.
+pub const ECR_THROTTLED: Metric =
+    count("EcrThrottled", "attempts of a request that ECR throttled, those that a second attempt made good included");
 /// Answers that needed no call.
 pub const CACHE_HIT: Metric = count("CacheHit", "facts of a request that were remembered and fresh");
 /// Answers that were no longer fresh.
@@ -79,6 +85,7 @@ pub const METRICS: &[Metric] = &[
     WARN,
     EXEMPTED,
     WRONG_CALLER,
+    RETRY_ASKED,
     LATENCY,
     ECR_CALLS,
     ECR_THROTTLED,
@@ -100,6 +107,8 @@ pub enum Outcome {
     Denied,
     /// It was denied because it could not be checked.
     Undecided,
+    /// The API server shall come again: there is no verdict yet.
+    Again,
     /// It was no Pod but an object that makes Pods, which is never denied: it says nothing about how many Pods are.
     Early,
 }
@@ -125,7 +134,8 @@ pub struct Measured<'a> {
     pub ecr: GatherReport,
 }
 
-/// The line of one decision: `Latency`, and, of a Pod, the others each 0 or 1, so that averages are rates.
+/// The line of one decision: `Latency`, and, of a Pod, the others each 0 or 1, so that averages are rates. Of a Pod that
+/// shall come again, that alone: the next call counts it.
 #[must_use]
 pub fn decision<'a>(at: SystemTime, measured: &Measured<'a>) -> Line<'a> {
     let early = measured.outcome == Outcome::Early;
@@ -136,9 +146,12 @@ pub fn decision<'a>(at: SystemTime, measured: &Measured<'a>) -> Line<'a> {
         (WARN, measured.warned),
         (EXEMPTED, measured.exempted),
     ];
-    let of_pods = of_pods.into_iter().filter(|_| !early).map(|(metric, holds)| (metric, Number::Count(holds.into())));
+    let again = measured.outcome == Outcome::Again;
+    let retry = again.then_some((RETRY_ASKED, Number::Count(1)));
+    let of_pods = of_pods.into_iter().filter(|_| !early && !again);
+    let of_pods = of_pods.map(|(metric, holds)| (metric, Number::Count(holds.into())));
     let latency = [(LATENCY, Number::Milliseconds(milliseconds(measured.latency)))];
-    let values = of_pods.chain(latency).chain(of_ecr(&measured.ecr)).collect();
+    let values = of_pods.chain(retry).chain(latency).chain(of_ecr(&measured.ecr)).collect();
     let about = Some(About { request_uid: measured.request_uid, namespace: measured.namespace, early });
     Line { at, cluster: measured.cluster, values, about }
 }
@@ -364,7 +377,9 @@ mod tests {
     #[test]
     fn every_metric_of_the_table_is_emitted_with_its_unit_and_dimensions() {
         let mut emitted = BTreeSet::new();
-        for line in [read(&decision(at(), &MEASURED)), read(&wrong_caller(at()))] {
+        let again = read(&decision(at(), &Measured { outcome: Outcome::Again, ..MEASURED }));
+        assert_eq!((&again["RetryAsked"], again.get("Pass"), again.get("Deny")), (&json!(1), None, None));
+        for line in [read(&decision(at(), &MEASURED)), read(&wrong_caller(at())), again] {
             let directive = &line["_aws"]["CloudWatchMetrics"][0];
             for metric in directive["Metrics"].as_array().unwrap() {
                 let name = metric["Name"].as_str().unwrap();

@@ -67,6 +67,12 @@ struct DecisionFields<'a> {
     policy_version: &'a str,
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     unavailable: &'a [UnavailableFact],
+    /// Age of the oldest fact that was used.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    oldest_fact_seconds: Option<u64>,
+    /// Why it was used although it was no longer fresh.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    stale_because: Option<&'static str>,
     latency_ms: f64,
 }
 
@@ -121,6 +127,7 @@ pub fn write(log: &Log, cluster: &str, decision: &Decision, latency: Duration) {
 fn outcome(decision: &Decision) -> Outcome {
     match (decision.allowed(), decision.undecided) {
         _ if decision.early.is_some() => Outcome::Early,
+        _ if decision.again => Outcome::Again,
         (true, _) => Outcome::Allowed,
         (false, false) => Outcome::Denied,
         (false, true) => Outcome::Undecided,
@@ -136,6 +143,9 @@ fn heading(decision: &Decision) -> (Level, &'static str) {
             (None, false) => (Level::Info, "early warning"),
             (None, true) => (Level::Debug, "nothing to warn about early"),
         };
+    }
+    if decision.again {
+        return (Level::Warn, "asked to come again, could not be checked yet");
     }
     match (decision.allowed(), decision.undecided, decision.skipped) {
         (_, true, _) => (Level::Error, "denied, could not be checked"),
@@ -176,6 +186,8 @@ fn fields<'a>(
         exemptions: decision.exempted.iter().take(MOST_ITEMS).map(exemption_out).collect(),
         policy_version: &decision.policy_version,
         unavailable: decision.unavailable.get(..MOST_ITEMS).unwrap_or(&decision.unavailable),
+        oldest_fact_seconds: decision.oldest_fact.map(|age| age.since.as_secs()),
+        stale_because: decision.oldest_fact.and_then(|age| age.stale),
         latency_ms: milliseconds(latency),
     }
 }

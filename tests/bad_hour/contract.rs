@@ -10,6 +10,8 @@ pub(crate) enum Verdict {
     Allowed,
     /// Denied, and nothing is known against it.
     Undecided,
+    /// The API server is asked to come again.
+    Again,
 }
 
 /// What happens before the Pod comes.
@@ -21,6 +23,8 @@ pub(crate) enum Before {
     SamePod,
     /// Nothing listens where ECR should be.
     NoEcr,
+    /// The Pod was made just now, and the API server waits for half a minute.
+    Patience,
     /// The policy beside the function is not JSON.
     BadPolicy,
     /// The policy names a role for the registry, and STS has the case's fault instead of ECR.
@@ -58,6 +62,11 @@ pub(crate) static CONTRACT: &[Case] = &[
     Case { name: "ECR is slow, but answers in time", verdict: Verdict::Allowed, ..failing("", Fault::Slow, "", "") },
     failing("ECR does not answer", Fault::Silent, "did not answer in time", "timeout"),
     failing("ECR throttles", Fault::Throttling, "is throttling requests", "throttled"),
+    Case {
+        before: Before::Patience,
+        verdict: Verdict::Again,
+        ..failing("ECR throttles, and there is time for another try", Fault::Throttling, "", "")
+    },
     failing("ECR denies", Fault::Denied, "may not call ecr:", "access-denied"),
     failing("ECR has an error of its own", Fault::Broken, "answered with an error", "ecr-error"),
     failing("ECR's connection breaks", Fault::Cut, "could not be reached", "unreachable"),
@@ -107,6 +116,7 @@ pub(crate) fn markdown() -> String {
         let (verdict, metrics) = match case.verdict {
             Verdict::Allowed => ("is admitted", "`Pass`"),
             Verdict::Undecided => ("is denied (403)", "`Deny`, `Undecided`"),
+            Verdict::Again => ("comes again after 1 s (429)", "`RetryAsked`"),
         };
         let quoted =
             |text: &str, quote: &str| if text.is_empty() { "–".to_owned() } else { format!("{quote}{text}{quote}") };

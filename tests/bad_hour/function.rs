@@ -20,7 +20,9 @@ const PATIENCE: Duration = Duration::from_mins(1);
 
 /// What came out.
 pub(crate) struct Seen {
-    /// The admission response.
+    /// HTTP status.
+    pub(crate) status: Value,
+    /// The admission response; nothing where there is none.
     pub(crate) response: Value,
     /// The metric line.
     pub(crate) metrics: Value,
@@ -52,13 +54,13 @@ async fn play_in(case: &Case, folder: &Path) -> Seen {
     }
     let mut function = start(&runtime, &endpoint, folder);
     if case.before == Before::SamePod {
-        let before = judge(&mut runtime, &mut function).await;
+        let before = judge(&mut runtime, &mut function, case.before).await;
         assert_eq!(before.response["allowed"], true, "{}: {}", case.name, before.response);
     }
     if let Some(ecr) = ecr.as_ref().filter(|_| case.before != Before::Role) {
         ecr.set(case.fault);
     }
-    judge(&mut runtime, &mut function).await
+    judge(&mut runtime, &mut function, case.before).await
 }
 
 struct Function {
@@ -94,24 +96,26 @@ fn bootstrap() -> PathBuf {
     root::program("FUNCTION", "bootstrap").unwrap_or_else(|trouble| panic!("{trouble}"))
 }
 
-async fn judge(runtime: &mut Runtime, function: &mut Function) -> Seen {
-    let (path, answer) = runtime.invoke(&event()).await;
+async fn judge(runtime: &mut Runtime, function: &mut Function, before: Before) -> Seen {
+    let (path, answer) = runtime.invoke(&event(before)).await;
     assert!(path.ends_with("/response"), "the function ended with an error: {path} {answer}");
-    let body = answer["body"].as_str().unwrap_or_else(|| panic!("no body: {answer}"));
+    let body = answer["body"].as_str().filter(|body| !body.is_empty()).unwrap_or("null");
     let review: Value = serde_json::from_str(body).unwrap_or_else(|error| panic!("{error}: {body}"));
+    let asks = answer["headers"]["retry-after"] == "1" || answer["multiValueHeaders"]["retry-after"][0] == "1";
+    assert_eq!(asks, answer["statusCode"] == 429, "{answer}");
     // The line is written before the answer, so it is there or the output ends.
     loop {
         let line = function.lines.next_line().await.expect("the function's output").expect("a metric line");
         if let Ok(metrics) = serde_json::from_str::<Value>(&line)
             && metrics.get("_aws").is_some()
         {
-            return Seen { response: review["response"].clone(), metrics };
+            return Seen { status: answer["statusCode"].clone(), response: review["response"].clone(), metrics };
         }
     }
 }
 
 /// API Gateway's event with the review of a compliant Pod.
-fn event() -> Value {
+fn event(before: Before) -> Value {
     let fixtures = root::checkout().expect("a checkout").join("lambda/fixtures");
     let read = |name: &str| -> Value {
         let text = std::fs::read_to_string(fixtures.join(name)).expect("a fixture");
@@ -120,6 +124,12 @@ fn event() -> Value {
     let (mut event, mut review) = (read("event.json"), read("review.json"));
     let image = format!("{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com/team/app:1.0");
     review["request"]["object"]["spec"]["containers"][0]["image"] = json!(image);
+    if before == Before::Patience {
+        let now = lambda::log::timestamp(std::time::SystemTime::now());
+        review["request"]["object"]["metadata"]["creationTimestamp"] = json!(format!("{}Z", &now[..19]));
+        event["rawQueryString"] = json!("timeout=30s");
+        event["queryStringParameters"] = json!({ "timeout": "30s" });
+    }
     event["body"] = json!(review.to_string());
     event
 }

@@ -43,7 +43,15 @@ fn differences(case: &Case, seen: &function::Seen) -> Vec<String> {
             found.push(format!("{what} is {actual}, not {expected}"));
         }
     };
+    if case.verdict == Verdict::Again {
+        check("status", json!(429), &seen.status);
+        check("the answer", json!(null), &seen.response);
+        check("RetryAsked", json!(1), &seen.metrics["RetryAsked"]);
+        check("Deny", json!(null), &seen.metrics["Deny"]);
+        return found;
+    }
     let denied = case.verdict != Verdict::Allowed;
+    check("status", json!(200), &seen.status);
     check("allowed", json!(!denied), &seen.response["allowed"]);
     check("Deny", json!(u8::from(denied)), &seen.metrics["Deny"]);
     check("Pass", json!(u8::from(!denied)), &seen.metrics["Pass"]);

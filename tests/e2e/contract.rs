@@ -45,11 +45,16 @@ fn metrics_have_the_same_namespace_everywhere_and_the_names_that_the_story_reads
 }
 
 #[test]
-fn the_route_is_the_path_that_the_function_answers_to() {
+fn the_routes_are_the_paths_that_the_function_answers_to() {
     let stack = stack();
     let routes = stack["Resources"].as_object().expect("a map of resources").values();
-    let keys: Vec<&str> = routes.filter_map(|r| r["Properties"]["RouteKey"].as_str()).collect();
-    assert_eq!(keys, [format!("POST {}{{cluster}}/{{secret}}", lambda::caller::PATH_PREFIX)]);
+    let keys = set(routes.filter_map(|r| r["Properties"]["RouteKey"].as_str()));
+    let prefix = lambda::caller::PATH_PREFIX;
+    assert_eq!(keys, set([format!("POST {prefix}{{cluster}}/{{secret}}"), format!("POST {prefix}{{cluster}}")]));
+    let permissions = stack["Resources"].as_object().expect("a map of resources").values();
+    let sources = set(permissions.filter_map(|r| r["Properties"]["SourceArn"]["Fn::Sub"].as_str()));
+    let api = "arn:${AWS::Partition}:execute-api:${AWS::Region}:${AWS::AccountId}:${Api}/*/POST";
+    assert_eq!(sources, set([format!("{api}{prefix}*")]), "a star stands for slashes too");
 }
 
 #[test]

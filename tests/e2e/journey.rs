@@ -14,7 +14,7 @@ use local_world::{counts, root, seed, story};
 
 use crate::report::Report;
 use crate::tail::{self, Tail};
-use crate::{canaries, leftovers, operating, policy, reviews, updates, webhook};
+use crate::{busy, canaries, killed, leftovers, operating, policy, recovery, reviews, updates, webhook};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_product_works_from_deploy_to_destroy_on_a_local_world() {
@@ -51,13 +51,14 @@ async fn act(report: &mut Report, world: &Addresses, cluster: &Kubernetes, deplo
     reviews::run(cluster, report).await;
     updates::run(cluster, report).await;
     policy::without(world, cluster, report).await;
+    report.scenario("busy: ECR throttles, and the Pod comes again by itself", busy::comes_again(world, cluster)).await;
     report.scenario("create: scanned by ENHANCED scanning of the registry", enhanced(world, cluster)).await;
     report.scenario("deploy: again, with no changes, is a success", again(cluster, deployer)).await;
+    webhook::run(cluster, deployer, report).await;
     canaries::run(world, cluster, deployer, report).await;
     operating::well(world, deployer, report).await;
     let tail = Tail::start(world, deployer);
     tail::burst(cluster, report, "before").await;
-    webhook::run(cluster, deployer, report).await;
     operating::trouble(world, cluster, deployer, report).await;
     policy::with(cluster, deployer, report).await;
     tail::burst(cluster, report, "after").await;
@@ -68,6 +69,8 @@ async fn act(report: &mut Report, world: &Addresses, cluster: &Kubernetes, deplo
     report
         .scenario("destroy: again is a success", async { deployer.destroy(false).await?.well("destroy").map(drop) })
         .await;
+    recovery::run(world, deployer, report).await;
+    killed::run(cluster, deployer, report).await;
 }
 
 async fn tell_story(report: &mut Report, world: &Addresses, cluster: &Kubernetes) {

@@ -3,13 +3,16 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
+mod busy;
 mod canaries;
 mod contract;
 mod journey;
+mod killed;
 mod leftovers;
 mod lint;
 mod operating;
 mod policy;
+mod recovery;
 mod report;
 mod reviews;
 mod tail;

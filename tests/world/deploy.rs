@@ -4,7 +4,9 @@
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
-use tokio::process::Command;
+use serde_json::Value;
+use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::process::{Child, Command};
 
 use crate::addresses::Addresses;
 use crate::env;
@@ -62,11 +64,8 @@ impl Deployer {
     /// # Errors
     /// It cannot be started.
     pub async fn deploy(&self, shown: bool) -> Result<Finished> {
-        let (flag, path) = match &self.function {
-            Function::Source(path) => ("--source", path),
-            Function::Artifact(path) => ("--artifact", path),
-        };
-        self.run(&["deploy", "--yes", flag, &path.display().to_string()], shown).await
+        let [flag, path] = self.function();
+        self.run(&["deploy", "--yes", &flag, &path], shown).await
     }
 
     /// The same in an outage of AWS: nothing answers there.
@@ -105,17 +104,56 @@ impl Deployer {
     /// # Errors
     /// It cannot be started.
     pub async fn run(&self, arguments: &[&str], shown: bool) -> Result<Finished> {
-        let mut command = self.command(arguments);
-        if !shown {
-            command.stdout(Stdio::piped()).stderr(Stdio::piped());
-        }
-        let mut child = command.spawn().while_doing(|| format!("starting {}", self.program.display()))?;
+        let mut child = self.spawn(arguments, shown)?;
         // Waiting for the output would close it.
         let input = child.stdin.take();
         let output = child.wait_with_output().await.while_doing(|| "waiting for the deployer".to_owned())?;
         drop(input);
         let said = [output.stdout, output.stderr].concat();
         Ok(Finished { code: output.status.code().unwrap_or(255), said: String::from_utf8_lossy(&said).into_owned() })
+    }
+
+    /// A run with `--output json` that is killed without a chance as soon as it has said what `enough` waits for. Whether
+    /// it was: a run that ends before is not.
+    ///
+    /// # Errors
+    /// It cannot be started.
+    pub async fn killed_when(&self, arguments: &[&str], mut enough: impl FnMut(&Value) -> bool) -> Result<bool> {
+        let mut child = self.spawn(&[arguments, &["--output", "json"]].concat(), false)?;
+        // Nobody reads its messages; a full pipe would stop it.
+        drop(child.stderr.take());
+        let input = child.stdin.take();
+        let mut lines = child.stdout.take().map(|stdout| BufReader::new(stdout).lines());
+        let mut killed = false;
+        while let Some(lines) = &mut lines
+            && let Some(line) = lines.next_line().await.while_doing(|| "reading what the deployer says".to_owned())?
+        {
+            if serde_json::from_str(&line).is_ok_and(|line| enough(&line)) {
+                killed = true;
+                break;
+            }
+        }
+        // The guard kills it, and all that it started, when its input ends.
+        drop(input);
+        child.wait().await.while_doing(|| "waiting for the deployer".to_owned())?;
+        Ok(killed)
+    }
+
+    fn spawn(&self, arguments: &[&str], shown: bool) -> Result<Child> {
+        let mut command = self.command(arguments);
+        if !shown {
+            command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        }
+        command.spawn().while_doing(|| format!("starting {}", self.program.display()))
+    }
+
+    /// The arguments that say where the function comes from.
+    #[must_use]
+    pub fn function(&self) -> [String; 2] {
+        match &self.function {
+            Function::Source(path) => ["--source".to_owned(), path.display().to_string()],
+            Function::Artifact(path) => ["--artifact".to_owned(), path.display().to_string()],
+        }
     }
 }
 
@@ -145,7 +183,7 @@ impl Deployer {
 /// A run of the deployer that goes on.
 #[derive(Debug)]
 pub struct Running {
-    child: tokio::process::Child,
+    child: Child,
 }
 
 impl Running {

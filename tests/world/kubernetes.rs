@@ -247,16 +247,6 @@ impl Kubernetes {
         api.get_opt(name).await.while_doing(|| format!("reading the webhook configuration {name}"))
     }
 
-    /// Deletes a webhook configuration, as somebody with kubectl might.
-    ///
-    /// # Errors
-    /// What the API server says.
-    pub async fn delete_webhook(&self, name: &str) -> Result<()> {
-        let api = Api::<ValidatingWebhookConfiguration>::all(self.client.clone());
-        let deleted = api.delete(name, &DeleteParams::default()).await;
-        deleted.map(|_| ()).while_doing(|| format!("deleting the webhook configuration {name}"))
-    }
-
     /// The same as plain JSON.
     ///
     /// # Errors
@@ -305,6 +295,16 @@ impl Kubernetes {
             Ok(refused.filter(|(_, message)| message.contains("failed calling webhook")).map(drop))
         })
         .await
+    }
+
+    /// Deletes a webhook configuration, as somebody with kubectl might.
+    ///
+    /// # Errors
+    /// What the API server says.
+    pub async fn delete_webhook(&self, name: &str) -> Result<()> {
+        let api = Api::<ValidatingWebhookConfiguration>::all(self.client.clone());
+        let deleted = api.delete(name, &DeleteParams::default()).await;
+        deleted.map(|_| ()).while_doing(|| format!("deleting the webhook configuration {name}"))
     }
 
     fn pods(&self, namespace: &str) -> Api<Pod> {

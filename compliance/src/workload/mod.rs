@@ -13,7 +13,7 @@ use serde::Deserialize;
 
 pub use template::{TemplateKind, TemplateView};
 
-/// A Pod, reduced to its images.
+/// A Pod, reduced to its images and to when it was made.
 ///
 /// Deserialise it from the `object` or `oldObject` of an admission review. Lists and items that are `null` count as
 /// absent or empty, as the API server reads them.
@@ -21,7 +21,16 @@ pub use template::{TemplateKind, TemplateView};
 #[serde(bound(deserialize = "'de: 'a"))]
 pub struct PodView<'a> {
     #[serde(default)]
+    metadata: Option<Metadata<'a>>,
+    #[serde(default)]
     spec: Option<PodSpec<'a>>,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(rename_all = "camelCase", bound(deserialize = "'de: 'a"))]
+struct Metadata<'a> {
+    #[serde(default)]
+    creation_timestamp: Option<Text<'a>>,
 }
 
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -96,6 +105,13 @@ impl Kind {
 }
 
 impl PodView<'_> {
+    /// When it was made, in RFC 3339 with whole seconds; `None` of a template. The API server writes it, over whatever the
+    /// Pod's author did.
+    #[must_use]
+    pub fn created(&self) -> Option<&str> {
+        Some(&*self.metadata.as_ref()?.creation_timestamp.as_ref()?.0)
+    }
+
     /// Every image field, in the order of the lists. A container or image volume that names no image is yielded with
     /// an empty one: it is for the rules to refuse what cannot be read.
     #[must_use]

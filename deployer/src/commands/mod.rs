@@ -4,6 +4,7 @@ pub mod cancel;
 pub mod deploy;
 pub mod destroy;
 mod draft;
+pub mod iam_policy;
 pub mod logs;
 pub mod metrics;
 pub mod plan;

@@ -31,6 +31,7 @@ def main():
 def patch(directory, step_delay_ms):
     from patches import bucket_owner, endpoint, faults, function_environment, function_logs
     from patches import alarm_query, alarms, api_calls, metrics, missing_code, query_definition, refusals, role_policy, speed
+    from patches import stack_description
 
     bucket_owner.install()
     endpoint.install()
@@ -45,6 +46,7 @@ def patch(directory, step_delay_ms):
     api_calls.install()
     query_definition.install()
     speed.install()
+    stack_description.install()
     # Last, since it goes around the handlers that the others register.
     faults.install(directory / "faults.json", step_delay_ms)
 

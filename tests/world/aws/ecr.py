@@ -36,6 +36,8 @@ def serve(descriptor, directory):
     from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
     from werkzeug.serving import WSGIRequestHandler, make_server
 
+    from patches.throttling import Throttling
+
     class Handler(WSGIRequestHandler):
         """HTTP/1.1, so that a client's connection serves more than one request; no line per request in the log."""
 
@@ -45,7 +47,8 @@ def serve(descriptor, directory):
         def log_request(self, *_arguments):
             pass
 
-    application = ecr_faults.wrap(DomainDispatcherApplication(create_backend_app), directory / "faults.json")
+    application = Throttling(DomainDispatcherApplication(create_backend_app))
+    application = ecr_faults.wrap(application, directory / "faults.json")
     make_server("127.0.0.1", 0, application, threaded=True, request_handler=Handler, fd=descriptor).serve_forever()
 
 

@@ -122,6 +122,8 @@ def creation(world):
     assert re.fullmatch(rf"https://[a-z0-9]+\.execute-api\.{world.region}\.amazonaws\.com", endpoint), endpoint
     apis = world.client("apigatewayv2").get_apis()["Items"]
     assert endpoint in [each["ApiEndpoint"] for each in apis], apis
+    (found,) = world.client("cloudformation").describe_stacks(StackName=STACK)["Stacks"]
+    assert found["Description"] == stack.DESCRIPTION, found
     document = inline_policy(world)
     assert document["Statement"][0]["Action"] == "ecr:DescribeRepositories", document
 

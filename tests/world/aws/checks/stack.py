@@ -31,6 +31,9 @@ while True:
 """
 
 
+DESCRIPTION = "What the checks deploy."
+
+
 def code(version):
     """The zip of the function; `version` is what its answers show as `code`."""
     packed = io.BytesIO()
@@ -76,6 +79,7 @@ def template(policy_action="ecr:DescribeRepositories"):
     resources = {name: {"Type": "AWS::" + kind, "Properties": properties} for name, (kind, properties) in types.items()}
     resources["Function"]["DependsOn"] = ["Policy"]
     return {
+        "Description": DESCRIPTION,
         "Parameters": {"CodeBucket": {"Type": "String"}, "CodeKey": {"Type": "String"}},
         "Resources": resources,
         "Outputs": {"Endpoint": {"Value": get("Api", "ApiEndpoint")}} | {
