@@ -19,7 +19,8 @@ const EVENTS: usize = 20;
 const TOO_MANY: usize = 60;
 
 pub(crate) async fn run(cluster: &Kubernetes, deployer: &Deployer, report: &mut Report) {
-    report.scenario("killed: at every step of a deploy and of a destroy", everywhere(cluster, deployer)).await;
+    Box::pin(report.scenario("killed: at every step of a deploy and of a destroy", everywhere(cluster, deployer)))
+        .await;
 }
 
 async fn everywhere(cluster: &Kubernetes, deployer: &Deployer) -> Result<()> {
