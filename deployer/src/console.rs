@@ -46,6 +46,7 @@ struct Line<'a, T: Serialize> {
 }
 
 /// Where a command's words go, and where its answers come from.
+#[allow(clippy::struct_excessive_bools, reason = "each is a fact of its own about the streams")]
 pub struct Console {
     out: Box<dyn Write + Send>,
     err: Box<dyn Write + Send>,

@@ -70,7 +70,7 @@ async fn act(report: &mut Report, world: &Addresses, cluster: &Kubernetes, deplo
         .scenario("destroy: again is a success", async { deployer.destroy(false).await?.well("destroy").map(drop) })
         .await;
     recovery::run(world, deployer, report).await;
-    killed::run(cluster, deployer, report).await;
+    Box::pin(killed::run(cluster, deployer, report)).await;
 }
 
 async fn tell_story(report: &mut Report, world: &Addresses, cluster: &Kubernetes) {

@@ -19,8 +19,8 @@ const EVENTS: usize = 20;
 const TOO_MANY: usize = 60;
 
 pub(crate) async fn run(cluster: &Kubernetes, deployer: &Deployer, report: &mut Report) {
-    let played = Box::pin(everywhere(cluster, deployer));
-    report.scenario("killed: at every step of a deploy and of a destroy", played).await;
+    Box::pin(report.scenario("killed: at every step of a deploy and of a destroy", everywhere(cluster, deployer)))
+        .await;
 }
 
 async fn everywhere(cluster: &Kubernetes, deployer: &Deployer) -> Result<()> {

@@ -46,7 +46,8 @@ fn draw_widget(out: &mut String, widget: &Widget, span: (i64, i64)) {
         out,
         "<rect x=\"{left}\" y=\"{top}\" width=\"{width}\" height=\"{height}\" fill=\"#fff\" stroke=\"#d5dbdb\"/>"
     );
-    text(out, [left + 8.0, top + 16.0], "font-weight=\"bold\"", &widget.title);
+    let fits = fitting(&widget.title, width - 16.0, 11.0);
+    text(out, [left + 8.0, top + 16.0], &format!("font-weight=\"bold\" {fits}"), &widget.title);
     let inner = [left + 8.0, top + 24.0, width - 16.0, height - 32.0];
     match &widget.content {
         Content::Lines { series, unit } => lines(out, inner, series, unit, span),
@@ -70,6 +71,11 @@ fn lines(out: &mut String, [left, top, width, height]: Frame, series: &[Series],
         text(out, [left, y + 4.0], "fill=\"#687078\" font-size=\"9\"", &format!("{shown} {unit}"));
     }
     let length = (span.1 - span.0).max(1) as f64;
+    for (share, anchor) in [(0.0, "start"), (1.0, "end")] {
+        let place = [plot_left + share * plot_width, plot_bottom + 11.0];
+        let style = format!("fill=\"#687078\" font-size=\"9\" text-anchor=\"{anchor}\"");
+        text(out, place, &style, &format!("{:.0} s", share * length));
+    }
     let mut legend = left;
     for (at, one) in series.iter().enumerate() {
         let colour = one.colour.as_deref().unwrap_or(COLOURS[at % COLOURS.len()]);
@@ -117,15 +123,23 @@ fn alarms(out: &mut String, [left, top, width, _]: Frame, found: &[(String, bool
     #[allow(clippy::cast_precision_loss, reason = "nine alarms")]
     let each = width / found.len().max(1) as f64;
     for (name, rings) in found {
-        let (colour, state) = if *rings { ("#d13212", "ALARM") } else { ("#1d8102", "OK") };
+        let (colour, words) =
+            if *rings { ("#d13212", format!("ALARM {name}")) } else { ("#1d8102", format!("OK {name}")) };
         let _ = writeln!(
             out,
             "<rect x=\"{x:.1}\" y=\"{top:.1}\" width=\"{:.1}\" height=\"24\" fill=\"{colour}\" rx=\"3\"/>",
             each - 6.0
         );
-        text(out, [x + 5.0, top + 16.0], "fill=\"#fff\" font-size=\"10\"", &format!("{name}: {state}"));
+        text(out, [x + 5.0, top + 16.0], &format!("fill=\"#fff\" {}", fitting(&words, each - 16.0, 10.0)), &words);
         x += each;
     }
+}
+
+/// A size at which the words most likely fit: nobody here knows the reader's font.
+#[allow(clippy::cast_precision_loss, reason = "the length of a title")]
+fn fitting(words: &str, width: f64, largest: f64) -> String {
+    let size = (width / (words.chars().count().max(1) as f64 * 0.58)).min(largest);
+    format!("font-size=\"{size:.1}\"")
 }
 
 fn text(out: &mut String, [x, y]: [f64; 2], style: &str, words: &str) {

@@ -51,6 +51,7 @@ pub const OF_CLUSTER: &[Known] = &[
     ours("EcrThrottled", Kind::Count),
     ours("CacheHit", Kind::Count),
     ours("ServedStale", Kind::Count),
+    ours("RetryAsked", Kind::Count),
 ];
 /// What is counted of callers that are not known.
 pub const OF_STRANGERS: &[Known] = &[ours("WrongCaller", Kind::Count)];

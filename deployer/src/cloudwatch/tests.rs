@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::{
     alarms::State,
-    readings::{Found, OF_CLUSTER, STRANGERS, Subject, clusters, subjects_of},
+    readings::{Found, Kind, OF_CLUSTER, STRANGERS, Subject, clusters, subjects_of},
     window::Window,
     wire::{cloudwatch, says},
 };
@@ -87,10 +87,12 @@ async fn what_one_question_is_refused_does_not_hide_the_others() {
 #[tokio::test]
 async fn a_call_that_fails_is_told_with_code_and_request_id_and_the_other_calls_count() {
     for code in ["AccessDeniedException", "ThrottlingException"] {
-        // 40 clusters with 17 questions each make two calls.
+        // A time takes four questions, a count one; 40 clusters make two calls of up to 500 questions.
+        let questions: usize = OF_CLUSTER.iter().map(|known| if known.kind == Kind::Time { 4 } else { 1 }).sum();
+        let last = format!("q{}", 40 * questions - 500 - 1);
         let many: Vec<Subject> = (0..40).map(|_| of(&OF_CLUSTER.map_names()).remove(0)).collect();
         let refused = json!({ "__type": code, "message": "no" });
-        let good = json!({ "MetricDataResults": [result("q179", &[(0, 5.0)], "Complete")] });
+        let good = json!({ "MetricDataResults": [result(&last, &[(0, 5.0)], "Complete")] });
         let (reader, asked) = cloudwatch([(400, refused), (200, good)]);
         let (readings, failure) = reader.readings(&window(), &many).await;
         let cause = failure.unwrap().cause.unwrap();
