@@ -54,6 +54,8 @@ const CALLS: &[Row] = &[
         actions: &["s3:DeleteObject", "s3:DeleteObjectVersion", "s3:GetObject", "s3:PutObject"],
     },
     Row { on: &["ARN(logs):log-group:/aws/lambda/STACK:*"], actions: &["logs:FilterLogEvents"] },
+    // Metrics have no resource, and alarms are described by a list of names.
+    Row { on: &["*"], actions: &["cloudwatch:DescribeAlarms", "cloudwatch:GetMetricData"] },
 ];
 
 /// What `CloudFormation` does for a resource of each type.
@@ -413,9 +415,11 @@ mod tests {
             ("PutObject", &["s3:PutObject"]),
             ("CopyObject", &["s3:GetObject", "s3:PutObject"]),
             ("FilterLogEvents", &["logs:FilterLogEvents"]),
+            ("GetMetricData", &["cloudwatch:GetMetricData"]),
+            ("DescribeAlarms", &["cloudwatch:DescribeAlarms"]),
         ];
         let mut called = BTreeSet::new();
-        for path in ["src/stack", "src/upload.rs", "src/commands/logs.rs"] {
+        for path in ["src/stack", "src/upload.rs", "src/logs", "src/cloudwatch"] {
             calls(&Path::new(env!("CARGO_MANIFEST_DIR")).join(path), &mut called);
         }
         assert!(called.len() > 20, "the code has moved, change this test too: {called:?}");
