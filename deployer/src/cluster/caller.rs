@@ -89,12 +89,6 @@ impl Caller {
     pub fn entry(&self) -> String {
         format!("{}={}", self.name, self.secret.digest())
     }
-
-    /// [`digests_of`] this caller alone.
-    #[must_use]
-    pub fn digests(&self, previous: &str) -> String {
-        digests_of(&[self], previous)
-    }
 }
 
 /// The stack's `CallerDigests` in which `callers`, all of one name, are the only ones of that name. The entries of other
@@ -110,12 +104,18 @@ pub fn digests_of(callers: &[&Caller], previous: &str) -> String {
 }
 
 /// Entries of `digests` that are not of `name`, each with its cluster's name.
-pub fn other_callers<'a>(digests: &'a str, name: &'a str) -> impl Iterator<Item = (&'a str, &'a str)> {
+fn other_callers<'a>(digests: &'a str, name: &'a str) -> impl Iterator<Item = (&'a str, &'a str)> {
     digests
         .split(',')
         .map(str::trim)
         .filter_map(|entry| Some((entry, entry.split_once('=')?.0)))
         .filter(move |(_, other)| *other != name)
+}
+
+/// Names of the clusters that the stack's `digests` know.
+pub fn names(digests: &str) -> impl Iterator<Item = &str> {
+    // No cluster is called by nothing.
+    other_callers(digests, "").map(|(_, name)| name)
 }
 
 fn is_name(text: &str) -> bool {
@@ -200,8 +200,8 @@ mod tests {
     #[test]
     fn other_clusters_keep_their_entries_and_ours_is_replaced() {
         let ours = format!("prod={}", caller().secret.digest());
-        assert_eq!(caller().digests(""), ours);
-        assert_eq!(caller().digests("staging=aa, prod=bb"), format!("{ours},staging=aa"));
+        assert_eq!(digests_of(&[&caller()], ""), ours);
+        assert_eq!(digests_of(&[&caller()], "staging=aa, prod=bb"), format!("{ours},staging=aa"));
     }
 
     #[test]

@@ -29,6 +29,8 @@ use crate::{
     settings::{FailurePolicy, Settings},
 };
 
+mod in_turn;
+
 const SECRET: &str = "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff";
 const NAME: &str = "ecr-compliance-webhook";
 /// The server's clock.
@@ -56,6 +58,10 @@ impl Server {
     }
 
     fn cluster(&self) -> Cluster {
+        self.cluster_of("staging")
+    }
+
+    fn cluster_of(&self, context: &str) -> Cluster {
         let server = self.clone();
         let service = tower::service_fn(move |request: Request<Body>| {
             let server = server.clone();
@@ -73,7 +79,7 @@ impl Server {
                 Ok::<_, Infallible>(response.unwrap())
             }
         });
-        Cluster::new(Client::new(service, "default"), "staging", "https://server")
+        Cluster::new(Client::new(service, "default"), context, "https://server")
     }
 
     fn answer(&self, method: &Method, uri: &str, body: &[u8]) -> (u16, Value) {
@@ -86,7 +92,9 @@ impl Server {
             return (201, json!({ "kind": "Deployment" }));
         }
         if uri.contains("/pods?dryRun=All") {
-            return self.admit();
+            // Nobody refuses for a webhook that is not there.
+            let gone = matches!(self.admission, Admission::ByUs) && self.now().is_none();
+            return if gone { (201, json!({ "kind": "Pod" })) } else { self.admit() };
         }
         if uri.contains("/namespaces?") {
             return (

@@ -153,7 +153,7 @@ fn status() -> Status {
         stack_name: "app".to_owned(),
         region: Some("eu-west-1".to_owned()),
         stack: Part::Known(stack),
-        webhook: Part::Known(inspected(|_| ())),
+        webhooks: vec![Part::Known(inspected(|_| ()))],
         decisions: Part::Known(Decisions { hour: counted(1, 12.0), day: counted(24, 340.0) }),
         alarms: Part::Known(vec![alarm("app-silence", State::Ok), alarm("app-undecided", State::Ok)]),
         exemptions: Vec::new(),
@@ -190,7 +190,7 @@ fn the_exit_code_tells_well_from_wrong_from_not_known() {
         (
             "wrong and not known",
             |s| {
-                s.webhook = unknown("no");
+                s.webhooks[0] = unknown("no");
                 s.stack = Part::Known(StackPart::absent());
             },
             Some(ExitCode::Changed),
@@ -221,7 +221,7 @@ fn a_screen_on_which_nothing_is_well_is_the_golden_one_and_each_part_says_its_ow
             ..StackPart::absent()
         };
         status.stack = Part::Known(stack);
-        status.webhook = Part::Known(inspected(|object| object["webhooks"][0]["failurePolicy"] = "Fail".into()));
+        status.webhooks[0] = Part::Known(inspected(|object| object["webhooks"][0]["failurePolicy"] = "Fail".into()));
         status.decisions = unknown("not yours (code AccessDenied, request id req-1)");
         status.alarms = Part::Known(vec![alarm("app-silence", State::Alarm), alarm("app-denials", State::Ok)]);
         let exemption = json!({
@@ -240,6 +240,6 @@ fn programs_get_a_part_or_why_there_is_none() {
     let json = serde_json::to_value(judged(|status| status.decisions = unknown("no"))).unwrap();
     assert_eq!(json["decisions"]["unknown"], "it cannot be read: no");
     assert_eq!(json["stack"]["status"], "UPDATE_COMPLETE");
-    assert_eq!(json["webhook"]["found"]["caller"], "blue");
+    assert_eq!(json["webhooks"][0]["found"]["caller"], "blue");
     assert_eq!((json["alarms"][0]["state"].as_str(), json["unknown"].as_array().map(Vec::len)), (Some("OK"), Some(1)));
 }
