@@ -289,6 +289,9 @@ pub struct RenderArgs {
     /// Write to this file instead of stdout
     #[arg(long, value_name = "FILE")]
     pub out: Option<PathBuf>,
+    /// Write instead into this folder what an API server needs to send the secret as a token; see docs/callers.md
+    #[arg(long, value_name = "DIR", conflicts_with = "out")]
+    pub admission_configuration: Option<PathBuf>,
 }
 
 /// Options of `deployer webhook check`.

@@ -26,7 +26,7 @@ use crate::{
     error::{ExitCode, Failure},
     interrupt::Interrupt,
     patience::Patience,
-    settings::{FailurePolicy, Settings},
+    settings::{Credentials, FailurePolicy, Settings},
 };
 
 mod in_turn;
@@ -133,7 +133,7 @@ impl Server {
     async fn register(&self, settings: &Settings) -> Result<Proof, Failure> {
         let (_pull, interrupt) = Interrupt::manual();
         let mut console = Console::injected(Box::new(std::io::sink()), Box::new(std::io::sink()), None, true);
-        let caller = Caller { name: "staging".to_owned(), secret: secret() };
+        let caller = Caller { name: "staging".to_owned(), secret: secret(), credentials: Credentials::Url };
         let registration = Registration {
             cluster: &self.cluster(),
             settings,
@@ -317,7 +317,10 @@ async fn what_argo_cd_keeps_is_proven_where_it_is_right_and_never_written() {
 #[tokio::test]
 async fn the_caller_of_our_webhook_is_read_back() {
     let existing = Server::with(Some(ours()), Admission::ByUs).cluster().our_webhook(NAME).await.unwrap().unwrap();
-    assert_eq!(existing.caller(), Some(Caller { name: "staging".to_owned(), secret: secret() }));
+    assert_eq!(
+        existing.caller(),
+        Some(Caller { name: "staging".to_owned(), secret: secret(), credentials: Credentials::Url })
+    );
     assert_eq!(existing.endpoint(), Some("https://old.example.com"));
 }
 

@@ -12,7 +12,7 @@ use super::{
 use crate::{
     artifact,
     cli::DeployArgs,
-    cluster::proof::Proof,
+    cluster::{caller, proof::Proof},
     console::Console,
     error::Failure,
     interrupt::{Interrupt, interrupted},
@@ -245,6 +245,13 @@ impl Site {
         for member in &self.members {
             let endpoint = site::endpoint(&member.settings, stack)?;
             console.say(&format!("The API server of {} asks {endpoint} about every Pod.", member.cluster.context()));
+            let name = &member.caller.name;
+            let digests = stack.parameters.get(synth::PARAMETER_CALLER_DIGESTS).map_or("", String::as_str);
+            if caller::secrets_of(digests, name) > 1 {
+                console.warn(&format!(
+                    "the stack still knows a former secret of {name} too: when each of its API servers uses the new one, deployer deploy again lets go of it"
+                ));
+            }
         }
         console.say(&format!("Look at it:   kubectl get validatingwebhookconfiguration {}", settings.webhook_name()));
         console.say("Take it down: deployer destroy, with the same settings");

@@ -144,9 +144,7 @@ fn plan(settings: &Settings, account: &Account, clusters: &[Found]) -> Vec<Strin
 fn others<'a>(account: &'a Account, clusters: &[Found]) -> Vec<&'a str> {
     let ours: Vec<String> = clusters
         .iter()
-        .map(|Found { settings, cluster, existing, .. }| {
-            site::caller_name(settings, cluster, existing.as_ref().and_then(Existing::caller).as_ref())
-        })
+        .map(|Found { settings, cluster, existing, .. }| site::caller_name(settings, cluster, existing.as_ref()))
         .collect();
     let names = caller::names(account.caller_digests());
     names.filter(|name| !ours.iter().any(|our| our == name)).collect()

@@ -5,7 +5,7 @@ use super::{register, site};
 use crate::{
     cluster::{
         Cluster,
-        caller::{Caller, digests_of},
+        caller::{Caller, digests_beside, digests_of},
         drift::{self, Difference},
         webhook::Existing,
     },
@@ -14,7 +14,7 @@ use crate::{
         WebhookLayer,
         saved::{self, ClusterWorld},
     },
-    settings::Settings,
+    settings::{Credentials, Settings},
     stack::{Stack, change::PropertyChange},
     synth::WebhookManifest,
 };
@@ -32,6 +32,7 @@ pub(super) struct Member {
 impl Member {
     /// Every cluster of the settings: reachable, ours to change, and no two of them the same.
     pub(super) async fn all(settings: &Settings) -> Result<Vec<Self>, Failure> {
+        refuse_tokens(settings)?;
         let mut members = Vec::new();
         for settings in settings.each_cluster() {
             members.push(Self::look(settings).await?);
@@ -80,11 +81,15 @@ impl Member {
 
     /// What a saved plan is held to.
     pub(super) fn world(&self) -> ClusterWorld {
-        let known = self.existing.as_ref().and_then(Existing::caller).is_some();
+        let known = match self.caller.credentials {
+            Credentials::Bearer => "sends a token",
+            Credentials::Url if self.existing.as_ref().and_then(Existing::caller).is_some() => "known",
+            Credentials::Url => "gets a new secret",
+        };
         ClusterWorld {
             cluster: format!("{} ({})", self.cluster.context(), self.cluster.server()),
             webhook_state: saved::webhook_digest(self.existing.as_ref().map(Existing::object)),
-            caller: format!("{} ({})", self.caller.name, if known { "known" } else { "gets a new secret" }),
+            caller: format!("{} ({known})", self.caller.name),
         }
     }
 
@@ -107,7 +112,34 @@ pub(super) fn asked(members: &[Member]) -> Vec<(&Settings, &Cluster)> {
 
 /// The stack's `CallerDigests` with every cluster of the run, in one update.
 pub(super) fn digests(members: &[Member], previous: &str) -> String {
-    members.iter().fold(previous.to_owned(), |known, member| digests_of(&[&member.caller], &known))
+    members.iter().fold(previous.to_owned(), |known, Member { caller, existing, .. }| {
+        if keeps_former(caller, existing.as_ref(), &known) {
+            digests_beside(caller, &known)
+        } else {
+            digests_of(&[caller], &known)
+        }
+    })
+}
+
+/// Where tokens are, or come in, a new secret is known beside the former one: until the API servers send it, or the
+/// webhook has it, they send the former one. Once the stack knows it, the next deploy lets go of the former.
+fn keeps_former(caller: &Caller, existing: Option<&Existing>, known: &str) -> bool {
+    let tokens = caller.credentials == Credentials::Bearer || existing.is_some_and(Existing::is_bearer);
+    tokens && !known.split(',').any(|entry| entry.trim() == caller.entry())
+}
+
+/// One variable holds one token, and each cluster has its own.
+fn refuse_tokens(settings: &Settings) -> Result<(), Failure> {
+    let each = settings.each_cluster();
+    let tokens = each.iter().filter(|one| one.cluster.credentials == Credentials::Bearer).count();
+    if tokens < 2 {
+        return Ok(());
+    }
+    Err(Failure::usage(format!(
+        "clusters.credentials = \"bearer\" stands {tokens} times, and {} gives one token",
+        site::SECRET_VARIABLE
+    ))
+    .with_hint("Deploy to these clusters one by one, each with its own token: --context chooses one."))
 }
 
 /// Two contexts of one API server would take the webhook from each other, and two callers of one name the secret.
@@ -129,4 +161,48 @@ fn refuse_doubles(members: &[Member]) -> Result<(), Failure> {
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test may panic")]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    const OLD: &str = "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff";
+
+    fn existing(path: &str) -> Existing {
+        let url = format!("https://api.example.com/v1/{path}");
+        Existing::new(json!({ "webhooks": [{ "clientConfig": { "url": url } }] }))
+    }
+
+    #[test]
+    fn a_former_secret_is_known_until_the_new_one_was_and_only_where_tokens_are() {
+        let in_url = existing(&format!("blue/{OLD}"));
+        let bearer = existing("blue");
+        let url = in_url.caller().unwrap();
+        let token = Caller { credentials: Credentials::Bearer, ..url.clone() };
+        let (known, stranger) = (format!("green=aa,{}", url.entry()), "green=aa,blue=bb");
+        for (case, caller, existing, known, expected) in [
+            ("a secret in the URL", &url, Some(&in_url), known.as_str(), false),
+            ("a webhook that was deleted", &url, None, stranger, false),
+            ("the secret of the URL becomes the token", &token, Some(&in_url), &known, false),
+            ("another token", &token, Some(&bearer), stranger, true),
+            ("another token, again", &token, Some(&bearer), &format!("blue=bb,{}", token.entry()), false),
+            ("from a token back to the URL", &url, Some(&bearer), stranger, true),
+        ] {
+            assert_eq!(keeps_former(caller, existing, known), expected, "{case}");
+        }
+    }
+
+    #[test]
+    fn one_variable_gives_no_two_clusters_a_token() {
+        let mut settings = Settings::default();
+        let cluster = crate::settings::Cluster { credentials: Credentials::Bearer, ..settings.cluster.clone() };
+        settings.clusters = vec![cluster.clone(), Settings::default().cluster];
+        assert_eq!(refuse_tokens(&settings), Ok(()));
+        settings.clusters.push(cluster);
+        assert!(refuse_tokens(&settings).unwrap_err().hint.unwrap().contains("--context"));
+    }
 }

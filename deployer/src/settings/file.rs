@@ -84,6 +84,10 @@ const CLUSTER: &[(&str, Take)] = &[
         Ok(())
     }),
     ("context", |s, v| put(&mut s.cluster.context, v, check::not_empty)),
+    ("credentials", |s, v| {
+        s.cluster.credentials = check::word(text(v)?)?;
+        Ok(())
+    }),
     ("endpoint", |s, v| put(&mut s.cluster.endpoint, v, check::endpoint)),
     ("failure_policy", |s, v| {
         s.cluster.failure_policy = Some(check::word(text(v)?)?);

@@ -85,6 +85,8 @@ pub struct Cluster {
     pub failure_policy: Option<FailurePolicy>,
     /// How long the API server waits, 1..=30.
     pub timeout_seconds: u8,
+    /// How the cluster proves itself to the function.
+    pub credentials: Credentials,
     /// SHA-256 of a certificate that the kubeconfig trusts for the cluster, 64 lower-case hex digits; `None`: any.
     pub ca_sha256: Option<String>,
 }
@@ -98,6 +100,7 @@ impl Default for Cluster {
             ca_bundle: None,
             failure_policy: None,
             timeout_seconds: 5,
+            credentials: Credentials::Url,
             ca_sha256: None,
         }
     }
@@ -142,6 +145,15 @@ pub enum Architecture {
     X86_64,
 }
 
+/// How a cluster proves itself to the function (`docs/callers.md`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Credentials {
+    /// By a secret in the webhook's URL.
+    Url,
+    /// By a token that the API server reads from a file of its own.
+    Bearer,
+}
+
 /// What the API server does with a Pod when the webhook cannot be reached.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FailurePolicy {
@@ -177,6 +189,16 @@ impl Word for Architecture {
         match self {
             Self::Arm64 => "arm64",
             Self::X86_64 => "x86_64",
+        }
+    }
+}
+
+impl Word for Credentials {
+    const ALL: &'static [Self] = &[Self::Url, Self::Bearer];
+    fn word(self) -> &'static str {
+        match self {
+            Self::Url => "url",
+            Self::Bearer => "bearer",
         }
     }
 }

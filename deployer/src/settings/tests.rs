@@ -47,6 +47,7 @@ fn every_key_is_read() {
         ca_bundle = "ca.pem"
         failure_policy = "Fail"
         timeout_seconds = 30
+        credentials = "bearer"
         ca_sha256 = "AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB"
         [tags]
         "cost center" = "a/b"
@@ -82,6 +83,7 @@ fn every_key_is_read() {
             ca_bundle: Some("ca.pem".into()),
             failure_policy: Some(FailurePolicy::Fail),
             timeout_seconds: 30,
+            credentials: Credentials::Bearer,
             ca_sha256: Some("ab".repeat(32)),
         },
         clusters: Vec::new(),
@@ -160,6 +162,7 @@ fn every_bad_value_is_refused_with_its_line_its_key_and_the_way_out() {
         ("bundle empty", "[cluster]\nca_bundle = ''", "cluster.ca_bundle", "leave the key out"),
         ("a short fingerprint", "[cluster]\nca_sha256 = 'ab:cd'", "cluster.ca_sha256", "64 hex digits"),
         ("policy lower-case", "[cluster]\nfailure_policy = 'ignore'", "cluster.failure_policy", "Ignore, Fail"),
+        ("credentials unknown", "[cluster]\ncredentials = 'token'", "cluster.credentials", "url, bearer"),
         ("timeout too short", "[cluster]\ntimeout_seconds = 4", "cluster.timeout_seconds", "5 to 30"),
         ("timeout too long", "[cluster]\ntimeout_seconds = 31", "cluster.timeout_seconds", "5 to 30"),
         ("tags no section", "tags = ['a']", "tags", "[tags]"),

@@ -12,7 +12,8 @@ fn console() -> Console {
 async fn register(servers: &[&Server; 3]) -> Result<Vec<Proof>, Failure> {
     let (_pull, interrupt) = Interrupt::manual();
     let settings = settings(FailurePolicy::Fail);
-    let callers = CONTEXTS.map(|name| Caller { name: name.to_owned(), secret: secret() });
+    let callers =
+        CONTEXTS.map(|name| Caller { name: name.to_owned(), secret: secret(), credentials: Credentials::Url });
     let clusters = [0, 1, 2].map(|at| servers[at].cluster_of(CONTEXTS[at]));
     let registrations = [0, 1, 2].map(|at| Registration {
         cluster: &clusters[at],
@@ -75,4 +76,28 @@ async fn webhooks_are_removed_in_turn_and_a_failure_says_where_they_are_still() 
     assert_eq!(servers.map(|server| server.now().is_some()), [false, true, true]);
     in_turn::unregister(&[all[0], all[2]], &mut console()).await.unwrap();
     assert_eq!(red.now(), None);
+}
+
+#[tokio::test]
+async fn a_token_is_not_written_to_the_cluster_and_a_failed_proof_names_the_files_of_the_api_server() {
+    let register = async |server: &Server| {
+        let (_pull, interrupt) = Interrupt::manual();
+        let caller = Caller { name: "blue".to_owned(), secret: secret(), credentials: Credentials::Bearer };
+        let registration = Registration {
+            cluster: &server.cluster(),
+            settings: &settings(None),
+            caller: &caller,
+            endpoint: "https://api.example.com",
+            ca_bundle: None,
+            patience: Patience { attempts: 1, pause: Duration::ZERO },
+        };
+        registration.run(&mut console(), &interrupt).await
+    };
+    let server = Server::with(None, Admission::ByUs);
+    register(&server).await.unwrap();
+    let existing = crate::cluster::webhook::Existing::new(server.now().unwrap());
+    assert!(existing.is_bearer() && !existing.object().to_string().contains(SECRET));
+    assert_eq!(existing.caller_name().as_deref(), Some("blue"));
+    let failure = register(&Server::with(None, Admission::Admits)).await.unwrap_err();
+    assert!(failure.hint.unwrap().contains("--admission-configuration DIR"));
 }

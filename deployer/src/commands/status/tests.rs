@@ -13,7 +13,7 @@ use crate::{
     },
     cluster::{caller::Caller, pause, webhook::Existing},
     golden,
-    settings::{FailurePolicy, OwnPolicy},
+    settings::{Credentials, FailurePolicy, OwnPolicy},
     synth::{self, WebhookManifest},
 };
 
@@ -56,6 +56,24 @@ fn a_webhook_as_the_settings_say_is_no_concern() {
     let part = inspected(|_| ());
     assert_eq!(part.concerns(), Vec::<String>::new());
     assert!(part.to_string().ends_with("\nas the settings say"), "{part}");
+}
+
+#[test]
+fn a_cluster_with_a_token_is_as_the_settings_say_without_a_secret_in_its_url() {
+    let mut settings = Settings::default();
+    let mut object = object(&settings);
+    settings.cluster.credentials = Credentials::Bearer;
+    let inspect = |object: &Value| {
+        let existing = Existing::new(object.clone());
+        registered(webhook::inspect(&settings, None, "staging", Some(&existing), now()).unwrap())
+    };
+    let told = inspect(&object).differences[0].to_string();
+    assert!(told.contains("of the caller blue -> without a caller's secret") && !told.contains(SECRET), "{told}");
+    for entry in object["webhooks"].as_array_mut().unwrap() {
+        entry["clientConfig"]["url"] = json!(format!("{ENDPOINT}/v1/blue"));
+    }
+    let found = inspect(&object);
+    assert_eq!((found.caller.as_deref(), found.differences), (Some("blue"), Vec::new()));
 }
 
 #[test]
