@@ -1,4 +1,4 @@
-//! Several clusters behind one stack, in one run of the deployer: a second control plane beside the world's own. First one
+//! Other ways to be called than by one cluster with its secret in the URL. Several clusters behind one stack, in one run: a second control plane beside the world's own. First one
 //! that cannot reach the endpoint, so that the run fails in the middle, then one that can.
 
 use std::path::{Path, PathBuf};
@@ -36,6 +36,8 @@ pub(crate) async fn run(world: &Addresses, first: &Kubernetes, deployer: &Deploy
     };
     report.scenario("several: a failure in the second, then both, then none", Box::pin(whole)).await;
     report.scenario("several: the settings from before", async { deployer.configure("") }).await;
+    let token = Box::pin(token(world, first, deployer));
+    report.scenario("token: the function takes it, and an API server without it is put back", token).await;
 }
 
 async fn doubled(world: &Addresses, deployer: &Deployer) -> Result<()> {
@@ -141,4 +143,28 @@ async fn refused(cluster: &Kubernetes) -> Result<()> {
 
 fn check(holds: bool, what: &str) -> Result<()> {
     holds.then_some(()).ok_or_else(|| Trouble::new(format!("it does not hold: {what}")))
+}
+
+/// The local API servers have no file with a token, so the function's own answer is seen and the cluster's proof fails.
+async fn token(world: &Addresses, first: &Kubernetes, deployer: &Deployer) -> Result<()> {
+    let token = "0123456789abcdef".repeat(4);
+    deployer.configure("credentials = \"bearer\"")?;
+    ended(&deployer.deploy(false).await?, USAGE, &["needs the token in DEPLOYER_CALLER_SECRET"])?;
+    let given = deployer.with_variable("DEPLOYER_CALLER_SECRET", &token);
+    let finished = given.deploy(false).await?;
+    let says = ["a wrong caller: expected 404", "does not ask the webhook", "--admission-configuration DIR"];
+    ended(&finished, FAILED, &says)?;
+    check(!finished.said.contains(&token), "the token is not shown")?;
+    check(first.webhook(STACK).await?.is_none(), "the webhook was put back")?;
+    let render = ["webhook", "render", "--admission-configuration", "admission"];
+    ended(&given.run(&render, false).await?, 0, &["kubeconfig.yaml (it holds the token)"])?;
+    let path = world.dir.join("admission/kubeconfig.yaml");
+    let text = std::fs::read_to_string(&path).while_doing(|| format!("reading {}", path.display()))?;
+    check(text.contains(&token) && text.contains(".execute-api."), "the file names the host and the token")?;
+    ended(&deployer.run(&["webhook", "render"], false).await?, 0, &["/v1/demo\n"])?;
+
+    deployer.configure("")?;
+    deployer.deploy(false).await?.well("deploy")?;
+    refused(first).await?;
+    deployer.destroy(false).await?.well("destroy").map(drop)
 }

@@ -94,6 +94,14 @@ impl Deployer {
         other
     }
 
+    /// The same with a variable more.
+    #[must_use]
+    pub fn with_variable(&self, name: &'static str, value: &str) -> Self {
+        let mut other = self.clone();
+        other.variables.push((name, value.to_owned()));
+        other
+    }
+
     /// Writes the settings again, with these sections in place of `[cluster]`.
     ///
     /// # Errors
