@@ -1,7 +1,7 @@
 //! Several clusters behind one stack: what `[[clusters]]` must hold, and which of them a command is about.
 
 use super::{Cluster, Settings};
-use crate::error::Failure;
+use crate::{cluster::caller::name_of_context, error::Failure};
 
 /// Both forms in one file.
 pub(super) const BOTH: &str = "[cluster] and [[clusters]] are both there: make the cluster of [cluster] one of [[clusters]], or keep [cluster] alone";
@@ -14,12 +14,21 @@ pub(super) fn fits(cluster: &Cluster, others: &[Cluster]) -> Result<(), String> 
     if others.iter().any(|other| other.context.as_ref() == Some(context)) {
         return Err(format!("clusters.context = \"{context}\" stands twice: leave one out"));
     }
-    match &cluster.name {
-        Some(name) if others.iter().any(|other| other.name.as_ref() == Some(name)) => {
-            Err(format!("clusters.name = \"{name}\" stands twice: each cluster needs a name of its own"))
-        }
-        _ => Ok(()),
+    // Two clusters of one name would take each other's secret away.
+    match others.iter().find(|other| called(other) == called(cluster)) {
+        Some(other) => Err(format!(
+            "the contexts {} and {context} are both called {}: give each a clusters.name of its own",
+            other.context.as_deref().unwrap_or_default(),
+            called(cluster)
+        )),
+        None => Ok(()),
     }
+}
+
+/// The cluster's name in the route, where its webhook does not say another.
+fn called(cluster: &Cluster) -> String {
+    let context = cluster.context.as_deref().unwrap_or_default();
+    cluster.name.clone().unwrap_or_else(|| name_of_context(context))
 }
 
 impl Settings {

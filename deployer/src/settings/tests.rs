@@ -286,7 +286,12 @@ fn what_cannot_stand_in_a_list_of_clusters_is_refused_with_its_line() {
         (
             "a name twice",
             "[[clusters]]\ncontext = 'a'\nname = 'n'\n[[clusters]]\ncontext = 'b'\nname = 'n'",
-            "line 4: clusters.name = \"n\" stands twice",
+            "line 4: the contexts a and b are both called n: give each a clusters.name",
+        ),
+        (
+            "a derived name twice",
+            "[[clusters]]\ncontext = 'arn:eu/x'\n[[clusters]]\ncontext = 'arn:us/x'",
+            "line 3: the contexts arn:eu/x and arn:us/x are both called x",
         ),
     ] {
         let message = error(text);
