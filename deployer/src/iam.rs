@@ -54,9 +54,8 @@ const CALLS: &[Row] = &[
         actions: &["s3:DeleteObject", "s3:DeleteObjectVersion", "s3:GetObject", "s3:PutObject"],
     },
     Row { on: &["ARN(logs):log-group:/aws/lambda/STACK:*"], actions: &["logs:FilterLogEvents"] },
-    Row { on: &["ARN(cloudwatch):alarm:STACK-*"], actions: &["cloudwatch:DescribeAlarms"] },
-    // AWS knows no resource for it.
-    Row { on: &["*"], actions: &["cloudwatch:GetMetricData"] },
+    // Metrics have no resource, and alarms are described by a list of names.
+    Row { on: &["*"], actions: &["cloudwatch:DescribeAlarms", "cloudwatch:GetMetricData"] },
 ];
 
 /// What `CloudFormation` does for a resource of each type.
@@ -416,8 +415,8 @@ mod tests {
             ("PutObject", &["s3:PutObject"]),
             ("CopyObject", &["s3:GetObject", "s3:PutObject"]),
             ("FilterLogEvents", &["logs:FilterLogEvents"]),
-            ("DescribeAlarms", &["cloudwatch:DescribeAlarms"]),
             ("GetMetricData", &["cloudwatch:GetMetricData"]),
+            ("DescribeAlarms", &["cloudwatch:DescribeAlarms"]),
         ];
         let mut called = BTreeSet::new();
         for path in ["src/stack", "src/upload.rs", "src/logs", "src/cloudwatch"] {

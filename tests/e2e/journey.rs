@@ -52,9 +52,7 @@ async fn act(report: &mut Report, world: &Addresses, cluster: &Kubernetes, deplo
     updates::run(cluster, report).await;
     policy::without(world, cluster, report).await;
     report.scenario("busy: ECR throttles, and the Pod comes again by itself", busy::comes_again(world, cluster)).await;
-    report.scenario("create: scanned by ENHANCED scanning of the registry", enhanced(world, cluster)).await;
     report.scenario("deploy: again, with no changes, is a success", again(cluster, deployer)).await;
-    webhook::run(cluster, deployer, report).await;
     canaries::run(world, cluster, deployer, report).await;
     operating::well(world, deployer, report).await;
     let tail = Tail::start(world, deployer);
@@ -65,6 +63,10 @@ async fn act(report: &mut Report, world: &Addresses, cluster: &Kubernetes, deplo
     report
         .scenario("logs: followed over bursts and a new version, each line once", async { tail?.complete().await })
         .await;
+    report.scenario("deploy: without that policy", plain(deployer)).await;
+    report.scenario("create: scanned by ENHANCED scanning of the registry", enhanced(world, cluster)).await;
+    // Outages, in which the API server itself logs the URL that it cannot reach: after the search for secrets.
+    webhook::run(cluster, deployer, report).await;
     report.scenario("destroy: webhook and stack are gone, Pods are admitted", destroy(cluster, deployer)).await;
     report
         .scenario("destroy: again is a success", async { deployer.destroy(false).await?.well("destroy").map(drop) })
@@ -88,6 +90,12 @@ async fn tell_story(report: &mut Report, world: &Addresses, cluster: &Kubernetes
     }
     let counted = async { counts::await_at_least(&cloudwatch, CLUSTER, story::decisions()).await.map(drop) };
     report.scenario("story: CloudWatch counts passes and denials", counted).await;
+}
+
+/// Back to the settings that the journey began with.
+async fn plain(deployer: &Deployer) -> Result<()> {
+    deployer.configure("")?;
+    deployer.deploy(false).await?.well("deploy").map(drop)
 }
 
 async fn wrong_context(deployer: &Deployer) -> Result<()> {

@@ -34,7 +34,7 @@ fn checkov_finds_nothing_but_what_is_suppressed_with_a_reason() {
     let dir = folder(&checkout, "checkov");
     let texts = templates(&dir);
     let mut command = Command::new(linters(&checkout).join("bin/checkov"));
-    command.args(["--skip-download", "--quiet", "--compact", "--framework", "cloudformation", "--output", "json"]);
+    command.args(["--skip-download", "--compact", "--framework", "cloudformation", "--output", "json"]);
     for text in &texts {
         command.arg("--file").arg(text);
     }

@@ -60,8 +60,8 @@ pub(crate) async fn with(cluster: &Kubernetes, deployer: &Deployer, report: &mut
         ("warned about in one namespace", "lab", "nginx".to_owned(), Expected::Admitted, Some("registry")),
         ("refused in the others", NAMESPACE, "nginx".to_owned(), denied(&["registry", "digest-pinned"]), None),
         ("an exemption", NAMESPACE, "httpd:2".to_owned(), Expected::Admitted, Some("EX-7")),
-        ("without a digest", NAMESPACE, image(seed::ENHANCED_SCANNED), denied(&["digest-pinned"]), None),
-        ("with a digest", NAMESPACE, image(&format!("{}@{digest}", seed::ENHANCED_SCANNED)), Expected::Admitted, None),
+        ("without a digest", NAMESPACE, image(seed::COMPLIANT), denied(&["digest-pinned"]), None),
+        ("with a digest", NAMESPACE, image(&format!("{}@{digest}", seed::COMPLIANT)), Expected::Admitted, None),
     ];
     for (name, namespace, image, expected, warning) in cases {
         let asked = async {
