@@ -161,7 +161,7 @@ async fn token(world: &Addresses, first: &Kubernetes, deployer: &Deployer) -> Re
     let path = world.dir.join("admission/kubeconfig.yaml");
     let text = std::fs::read_to_string(&path).while_doing(|| format!("reading {}", path.display()))?;
     check(text.contains(&token) && text.contains(".execute-api."), "the file names the host and the token")?;
-    ended(&deployer.run(&["webhook", "render"], false).await?, 0, &["/v1/demo\n"])?;
+    ended(&deployer.run(&["webhook", "render"], false).await?, 0, &["/v1/demo\"\n"])?;
 
     deployer.configure("")?;
     deployer.deploy(false).await?.well("deploy")?;
