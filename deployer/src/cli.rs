@@ -44,12 +44,12 @@ pub struct GlobalArgs {
     /// AWS profile to use [default: as the AWS SDK finds it]
     #[arg(long, global = true, value_name = "PROFILE")]
     pub profile: Option<String>,
-    /// Context of the kubeconfig to register the webhook in [default: the current one]
+    /// Context of the kubeconfig to register the webhook in [default: the current one, or each of [[clusters]]]
     #[arg(long, global = true, value_name = "CONTEXT")]
     pub context: Option<String>,
     /// Confirm the cluster by the name of its context; one that looks like production needs this, or the name typed
     #[arg(long, global = true, value_name = "CONTEXT")]
-    pub confirm_context: Option<String>,
+    pub confirm_context: Vec<String>,
     /// Answer every question with yes
     #[arg(long, short, global = true)]
     pub yes: bool,
@@ -106,6 +106,11 @@ pub enum Command {
 }
 
 impl Command {
+    /// Whether it works on one cluster, which has to be chosen where there are several.
+    const fn is_about_one_cluster(&self) -> bool {
+        matches!(self, Self::Doctor | Self::Rotate | Self::Webhook(_))
+    }
+
     /// `--templates`, of the commands that have it.
     fn templates(&self) -> Option<&Path> {
         match self {
@@ -284,6 +289,9 @@ pub struct RenderArgs {
     /// Write to this file instead of stdout
     #[arg(long, value_name = "FILE")]
     pub out: Option<PathBuf>,
+    /// Write instead into this folder what an API server needs to send the secret as a token; see docs/callers.md
+    #[arg(long, value_name = "DIR", conflicts_with = "out")]
+    pub admission_configuration: Option<PathBuf>,
 }
 
 /// Options of `deployer webhook check`.
@@ -404,6 +412,9 @@ pub async fn run(cli: Cli, console: &mut Console) -> Result<ExitCode, Failure> {
     let mut settings = Settings::load(&cli.global)?;
     if let Some(dir) = cli.command.templates() {
         settings.templates = synth::read_overrides(dir)?;
+    }
+    if cli.command.is_about_one_cluster() {
+        settings.one_cluster()?;
     }
     let done = match &cli.command {
         Command::Synth(args) => commands::synth::run(&settings, args, console),

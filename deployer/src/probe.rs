@@ -47,6 +47,8 @@ struct Check {
     what: &'static str,
     expected: &'static str,
     url: String,
+    /// `Authorization`, where the URL holds no secret.
+    token: Option<String>,
     body: String,
     judge: fn(&Answer) -> bool,
 }
@@ -91,7 +93,7 @@ pub async fn run(
 
 /// The judged Pod comes first: it settles that the endpoint is there, on which the meaning of a 404 rests.
 fn checks(target: &Target<'_>) -> Result<Vec<Check>, Failure> {
-    let url = target.caller.url(target.endpoint);
+    let (url, token) = (target.caller.url(target.endpoint), bearer(target.caller));
     let stranger = Caller { secret: CallerSecret::generate()?, ..target.caller.clone() };
     let (judged, _) = PROBED;
     let (expected, judge): (_, fn(&Answer) -> bool) = if target.refuses {
@@ -101,11 +103,19 @@ fn checks(target: &Target<'_>) -> Result<Vec<Check>, Failure> {
         ("admission, as the policy has it", |answer| is_verdict(answer, true))
     };
     let mut checks = vec![
-        Check { what: "a Pod with a Docker Hub image", expected, url: url.clone(), body: review(judged), judge },
+        Check {
+            what: "a Pod with a Docker Hub image",
+            expected,
+            url: url.clone(),
+            token: token.clone(),
+            body: review(judged),
+            judge,
+        },
         Check {
             what: "a wrong caller",
             expected: "404 and nothing else",
             url: stranger.url(target.endpoint),
+            token: bearer(&stranger),
             body: review(judged),
             judge: |answer| answer.status == 404 && answer.body.is_empty(),
         },
@@ -113,6 +123,7 @@ fn checks(target: &Target<'_>) -> Result<Vec<Check>, Failure> {
             what: "a malformed review",
             expected: "a refusal (4xx)",
             url: url.clone(),
+            token: token.clone(),
             body: "{\"kind\":".to_owned(),
             judge: |answer| (400..500).contains(&answer.status) && !matches!(answer.status, 404 | 429),
         },
@@ -122,11 +133,17 @@ fn checks(target: &Target<'_>) -> Result<Vec<Check>, Failure> {
             what: "the same Pod in an ignored namespace",
             expected: "admission",
             url,
+            token,
             body: review(ignored),
             judge: |answer| is_verdict(answer, true),
         });
     }
     Ok(checks)
+}
+
+/// As an API server sends it. This text holds the secret.
+fn bearer(caller: &Caller) -> Option<String> {
+    caller.token().map(|token| format!("Bearer {token}"))
 }
 
 /// Try until the answer is as it must be; else the last thing that came, in words.
@@ -145,13 +162,13 @@ async fn persist(client: &Client, check: &Check, patience: Patience) -> Result<A
 
 async fn send(client: &Client, check: &Check) -> Result<Answer, reqwest::Error> {
     let started = Instant::now();
-    let request = client
-        .post(&check.url)
-        .header(reqwest::header::CONTENT_TYPE, "application/json")
-        .body(check.body.clone())
-        .send();
+    let mut request =
+        client.post(&check.url).header(reqwest::header::CONTENT_TYPE, "application/json").body(check.body.clone());
+    if let Some(token) = &check.token {
+        request = request.header(reqwest::header::AUTHORIZATION, token);
+    }
     // The URL in an error would be the secret in an error.
-    let response = request.await.map_err(reqwest::Error::without_url)?;
+    let response = request.send().await.map_err(reqwest::Error::without_url)?;
     let status = response.status().as_u16();
     let body = response.text().await.map_err(reqwest::Error::without_url)?;
     Ok(Answer { status, body, took: started.elapsed() })

@@ -14,7 +14,7 @@ use local_world::{counts, root, seed, story};
 
 use crate::report::Report;
 use crate::tail::{self, Tail};
-use crate::{busy, canaries, killed, leftovers, operating, policy, recovery, reviews, updates, webhook};
+use crate::{busy, canaries, killed, leftovers, operating, policy, recovery, reviews, several, updates, webhook};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_product_works_from_deploy_to_destroy_on_a_local_world() {
@@ -71,6 +71,7 @@ async fn act(report: &mut Report, world: &Addresses, cluster: &Kubernetes, deplo
     report
         .scenario("destroy: again is a success", async { deployer.destroy(false).await?.well("destroy").map(drop) })
         .await;
+    Box::pin(several::run(world, cluster, deployer, report)).await;
     recovery::run(world, deployer, report).await;
     Box::pin(killed::run(cluster, deployer, report)).await;
 }

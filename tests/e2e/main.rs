@@ -15,6 +15,7 @@ mod policy;
 mod recovery;
 mod report;
 mod reviews;
+mod several;
 mod tail;
 mod updates;
 mod watched;

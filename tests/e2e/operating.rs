@@ -68,7 +68,7 @@ async fn counted(world: &Addresses, deployer: &Deployer) -> Result<()> {
 
 async fn all_is_well(deployer: &Deployer) -> Result<()> {
     let (code, status) = answer(deployer, &["status"], "status").await?;
-    let webhook = &status["webhook"]["found"];
+    let webhook = &status["webhooks"][0]["found"];
     let good =
         webhook["known"] == true && webhook["caller"] == CLUSTER && webhook["differences"] == serde_json::json!([]);
     expect(code == 0 && good && status["stack"]["version"].is_string(), || format!("exit code {code}: {status}"))?;

@@ -262,7 +262,8 @@ fn nginx(created: Option<&str>) -> Value {
     pod
 }
 
-fn ended(finished: &Finished, code: i32, words: &[&str]) -> Result<()> {
+/// That a run ended as it must, and said what it must.
+pub(crate) fn ended(finished: &Finished, code: i32, words: &[&str]) -> Result<()> {
     let missing: Vec<_> = words.iter().filter(|word| !finished.said.contains(**word)).collect();
     if finished.code == code && missing.is_empty() {
         return Ok(());

@@ -81,14 +81,46 @@ impl Deployer {
         alone
     }
 
+    /// The same with the contexts of several kubeconfigs; the first one's current context is the current one.
+    #[must_use]
+    pub fn with_kubeconfigs(&self, paths: &[&Path]) -> Self {
+        let mut other = self.clone();
+        let all: Vec<String> = paths.iter().map(|path| path.display().to_string()).collect();
+        for (name, value) in &mut other.variables {
+            if *name == "KUBECONFIG" {
+                *value = all.join(":");
+            }
+        }
+        other
+    }
+
+    /// The same with a variable more.
+    #[must_use]
+    pub fn with_variable(&self, name: &'static str, value: &str) -> Self {
+        let mut other = self.clone();
+        other.variables.push((name, value.to_owned()));
+        other
+    }
+
+    /// Writes the settings again, with these sections in place of `[cluster]`.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    pub fn configure_clusters(&self, sections: &str) -> Result<()> {
+        self.write(&format!("{}\n{sections}", general(std::env::consts::ARCH)))
+    }
+
+    fn write(&self, text: &str) -> Result<()> {
+        let path = self.dir.join("deployer.toml");
+        std::fs::write(&path, text).while_doing(|| format!("writing {}", path.display()))
+    }
+
     /// Writes the settings again, with a section of one's choice at their end.
     ///
     /// # Errors
     /// The file cannot be written.
     pub fn configure(&self, section: &str) -> Result<()> {
-        let path = self.dir.join("deployer.toml");
-        let text = format!("{}\n{section}", settings(std::env::consts::ARCH));
-        std::fs::write(&path, text).while_doing(|| format!("writing {}", path.display()))
+        self.write(&format!("{}\n{section}", settings(std::env::consts::ARCH)))
     }
 
     /// `deployer destroy --yes`; shown while it runs when `shown`.
@@ -211,12 +243,15 @@ impl Finished {
 
 /// The settings of the local deployment: the machine's own architecture, since the function runs on it.
 fn settings(machine: &str) -> String {
+    format!("{}\n[cluster]\nname = \"{CLUSTER}\"\n", general(machine))
+}
+
+/// All of them but for the cluster.
+fn general(machine: &str) -> String {
     let architecture = if machine == "aarch64" { "arm64" } else { "x86_64" };
     // Whoever tests refusals is refused more often than a cluster is: that alarm would ring all the time.
     let alarms = "[alarms]\ndenials = 10000\n";
-    format!(
-        "# Written by the local world.\narchitecture = \"{architecture}\"\n\n{alarms}\n[cluster]\nname = \"{CLUSTER}\"\n"
-    )
+    format!("# Written by the local world.\narchitecture = \"{architecture}\"\n\n{alarms}")
 }
 
 /// The rest of `[cluster]` for a cluster that the tunnel does not lead.

@@ -7,7 +7,7 @@ use std::fmt;
 
 use sha2::{Digest, Sha256};
 
-use crate::error::Failure;
+use crate::{error::Failure, settings::Credentials};
 
 /// 256 random bits as 64 lower-case hex digits.
 #[derive(Clone, PartialEq, Eq)]
@@ -32,6 +32,12 @@ impl CallerSecret {
     pub fn parse(text: &str) -> Option<Self> {
         let hex = text.len() == 64 && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
         hex.then(|| Self(text.to_owned()))
+    }
+
+    /// The secret itself, for the request or the file that must hold it, and for nothing else.
+    #[must_use]
+    pub fn expose(&self) -> &str {
+        &self.0
     }
 
     /// What the function is given instead.
@@ -66,13 +72,25 @@ pub struct Caller {
     pub name: String,
     /// What it proves itself with.
     pub secret: CallerSecret,
+    /// Where the secret is sent.
+    pub credentials: Credentials,
 }
 
 impl Caller {
-    /// The URL that the API server calls. This text holds the secret.
+    /// The URL that the API server calls. This text holds the secret, unless it is sent as a token.
     #[must_use]
     pub fn url(&self, endpoint: &str) -> String {
-        format!("{}/v1/{}/{}", endpoint.trim_end_matches('/'), self.name, self.secret.0)
+        let url = format!("{}/v1/{}", endpoint.trim_end_matches('/'), self.name);
+        match self.credentials {
+            Credentials::Url => format!("{url}/{}", self.secret.0),
+            Credentials::Bearer => url,
+        }
+    }
+
+    /// The token that goes with the URL, where one does.
+    #[must_use]
+    pub fn token(&self) -> Option<&str> {
+        (self.credentials == Credentials::Bearer).then_some(self.secret.expose())
     }
 
     /// The caller in a webhook's URL; `None` when it is not of our shape.
@@ -81,19 +99,13 @@ impl Caller {
         let mut parts = url.split('?').next()?.rsplit('/');
         let secret = CallerSecret::parse(parts.next()?)?;
         let name = parts.next().filter(|name| is_name(name))?.to_owned();
-        (parts.next()? == "v1").then_some(Self { name, secret })
+        (parts.next()? == "v1").then_some(Self { name, secret, credentials: Credentials::Url })
     }
 
     /// `name=digest`, as it stands in the stack's `CallerDigests`.
     #[must_use]
     pub fn entry(&self) -> String {
         format!("{}={}", self.name, self.secret.digest())
-    }
-
-    /// [`digests_of`] this caller alone.
-    #[must_use]
-    pub fn digests(&self, previous: &str) -> String {
-        digests_of(&[self], previous)
     }
 }
 
@@ -109,13 +121,45 @@ pub fn digests_of(callers: &[&Caller], previous: &str) -> String {
     entries.join(",")
 }
 
+/// As [`digests_of`], but what the stack knows of the same name stays: whoever sends a token may send the former one yet.
+#[must_use]
+pub fn digests_beside(caller: &Caller, previous: &str) -> String {
+    let known = other_callers(previous, "").map(|(entry, _)| entry.to_owned());
+    let mut entries: Vec<String> = known.chain([caller.entry()]).collect();
+    entries.sort();
+    entries.dedup();
+    entries.join(",")
+}
+
+/// How many secrets of `name` the stack's `digests` know.
+#[must_use]
+pub fn secrets_of(digests: &str, name: &str) -> usize {
+    names(digests).filter(|known| *known == name).count()
+}
+
+/// The cluster's name in a webhook's URL, with the secret in it or without; `None` when it is not of our shape.
+#[must_use]
+pub fn name_in_url(url: &str) -> Option<String> {
+    let bare = |url: &str| {
+        let (before, name) = url.rsplit_once('/')?;
+        (before.rsplit('/').next()? == "v1" && is_name(name)).then(|| name.to_owned())
+    };
+    Caller::from_url(url).map(|caller| caller.name).or_else(|| bare(url))
+}
+
 /// Entries of `digests` that are not of `name`, each with its cluster's name.
-pub fn other_callers<'a>(digests: &'a str, name: &'a str) -> impl Iterator<Item = (&'a str, &'a str)> {
+fn other_callers<'a>(digests: &'a str, name: &'a str) -> impl Iterator<Item = (&'a str, &'a str)> {
     digests
         .split(',')
         .map(str::trim)
         .filter_map(|entry| Some((entry, entry.split_once('=')?.0)))
         .filter(move |(_, other)| *other != name)
+}
+
+/// Names of the clusters that the stack's `digests` know.
+pub fn names(digests: &str) -> impl Iterator<Item = &str> {
+    // No cluster is called by nothing.
+    other_callers(digests, "").map(|(_, name)| name)
 }
 
 fn is_name(text: &str) -> bool {
@@ -151,7 +195,7 @@ mod tests {
     const HEX: &str = "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff";
 
     fn caller() -> Caller {
-        Caller { name: "prod".to_owned(), secret: CallerSecret::parse(HEX).unwrap() }
+        Caller { name: "prod".to_owned(), secret: CallerSecret::parse(HEX).unwrap(), credentials: Credentials::Url }
     }
 
     #[test]
@@ -172,6 +216,26 @@ mod tests {
         ] {
             assert_eq!(Caller::from_url(&url), None, "{name}");
         }
+    }
+
+    #[test]
+    fn a_token_is_in_no_url_and_the_name_is_read_from_both() {
+        let bearer = Caller { credentials: Credentials::Bearer, ..caller() };
+        let url = bearer.url("https://example.com/");
+        assert_eq!(url, "https://example.com/v1/prod");
+        assert_eq!((Caller::from_url(&url), name_in_url(&url)), (None, Some("prod".to_owned())));
+        assert_eq!(name_in_url(&caller().url("https://example.com")), Some("prod".to_owned()));
+        assert_eq!((bearer.token(), caller().token()), (Some(HEX), None));
+        for url in ["https://example.com", "https://example.com/v2/prod", "https://example.com/v1/pr.od", "/v1/a/b"] {
+            assert_eq!(name_in_url(url), None, "{url}");
+        }
+    }
+
+    #[test]
+    fn a_former_token_stays_beside_the_new_one() {
+        let known = format!("prod=bb,{},staging=aa", caller().entry());
+        assert_eq!(digests_beside(&caller(), "staging=aa,prod=bb").split(',').count(), 3);
+        assert_eq!((secrets_of(&known, "prod"), secrets_of(&known, "staging")), (2, 1));
     }
 
     #[test]
@@ -200,8 +264,8 @@ mod tests {
     #[test]
     fn other_clusters_keep_their_entries_and_ours_is_replaced() {
         let ours = format!("prod={}", caller().secret.digest());
-        assert_eq!(caller().digests(""), ours);
-        assert_eq!(caller().digests("staging=aa, prod=bb"), format!("{ours},staging=aa"));
+        assert_eq!(digests_of(&[&caller()], ""), ours);
+        assert_eq!(digests_of(&[&caller()], "staging=aa, prod=bb"), format!("{ours},staging=aa"));
     }
 
     #[test]

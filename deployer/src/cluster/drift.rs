@@ -9,7 +9,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::{
-    caller::{Caller, hex},
+    caller::{Caller, hex, name_in_url},
     pause,
 };
 
@@ -223,7 +223,10 @@ fn url(name: &str, wanted: Option<&str>, found: Option<&str>) -> Vec<Difference>
                 differ("caller's secret", "the known one".to_owned(), "another one".to_owned());
             }
         }
-        (None, None) => differ("path of the url", "the known one".to_owned(), "another one".to_owned()),
+        (None, None) => match (name_in_url(wanted), name_in_url(found)) {
+            (Some(wanted), Some(found)) => differ("caller", wanted, found),
+            _ => differ("path of the url", "the known one".to_owned(), "another one".to_owned()),
+        },
         (wanted, found) => {
             let words = |caller: Option<Caller>| {
                 caller.map_or("without a caller's secret".to_owned(), |caller| format!("of the caller {}", caller.name))

@@ -152,7 +152,13 @@ fn of_a_url_it_is_told_what_differs_and_never_the_secret() {
     let (url_at, config) = ("/webhooks/0/clientConfig/url", "/webhooks/0/clientConfig");
     let service = json!({ "service": { "namespace": "a", "name": "b", "path": SECRET } });
     let bundle = json!({ "url": url, "caBundle": "TUlJQg==" });
-    let cases: [Case; 6] = [
+    let cases: [Case; 7] = [
+        (
+            "a token instead",
+            url_at,
+            json!("https://api.example.com/v1/staging"),
+            &["~ path of the url of pods.ecr-compliance.webhook: without a caller's secret -> of the caller staging"],
+        ),
         (
             "another host",
             url_at,

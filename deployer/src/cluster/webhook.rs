@@ -5,7 +5,11 @@
 use http::Method;
 use serde_json::{Map, Value, json};
 
-use super::{Cluster, FIELD_MANAGER, api_status, caller::Caller, describe, drift, managed};
+use super::{
+    Cluster, FIELD_MANAGER, api_status,
+    caller::{Caller, name_in_url},
+    describe, drift, managed,
+};
 use crate::error::{ExitCode, Failure};
 
 /// Name of the configuration's entry about Pods: what the API server calls us in a denial. The other entry only warns.
@@ -61,7 +65,19 @@ impl Existing {
             .with_code(ExitCode::Unsafe))
     }
 
-    /// The caller in its URL.
+    /// The cluster's name in its URL, with a secret in it or without.
+    #[must_use]
+    pub fn caller_name(&self) -> Option<String> {
+        name_in_url(self.url()?)
+    }
+
+    /// Whether the cluster proves itself by a token, which only its API servers have.
+    #[must_use]
+    pub fn is_bearer(&self) -> bool {
+        self.caller().is_none() && self.caller_name().is_some()
+    }
+
+    /// The caller in its URL, where its secret is there too.
     #[must_use]
     pub fn caller(&self) -> Option<Caller> {
         Caller::from_url(self.url()?)

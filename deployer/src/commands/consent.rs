@@ -30,50 +30,72 @@ pub(super) fn ask(
     question: &str,
     console: &mut Console,
 ) -> Result<bool, Failure> {
-    if confirmed(settings, cluster, question, console)? {
-        return Ok(true);
+    let open = Open::of(&[(settings, cluster)], question, console)?;
+    for (context, yes_will_do) in &open.named {
+        if !console.ask_for(question, context, *yes_will_do)? {
+            return Ok(false);
+        }
     }
-    let context = cluster.context();
-    match needed(context, settings.cluster.ca_sha256.is_some()) {
-        Consent::Yes => console.ask(question),
-        Consent::NameOrYes => console.ask_for(question, context, true),
-        Consent::Name => console.ask_for(question, context, false),
-    }
+    if open.plain { console.ask(question) } else { Ok(true) }
 }
 
-/// The same, but Ctrl-C is heard while we wait for the answer.
+/// The same of all clusters, and Ctrl-C is heard while we wait for the answer. One no is a no to all.
 ///
 /// # Errors
 /// As [`ask`]; `Interrupted` when we are asked to stop.
 pub(super) async fn ask_until(
-    settings: &Settings,
-    cluster: &Cluster,
+    clusters: &[(&Settings, &Cluster)],
     question: &str,
     console: &mut Console,
     interrupt: &Interrupt,
 ) -> Result<bool, Failure> {
-    if confirmed(settings, cluster, question, console)? {
-        return Ok(true);
+    let open = Open::of(clusters, question, console)?;
+    for (context, yes_will_do) in &open.named {
+        if !console.ask_for_until(question, context, *yes_will_do, interrupt).await? {
+            return Ok(false);
+        }
     }
-    let context = cluster.context();
-    match needed(context, settings.cluster.ca_sha256.is_some()) {
-        Consent::Yes => console.ask_until(question, interrupt).await,
-        Consent::NameOrYes => console.ask_for_until(question, context, true, interrupt).await,
-        Consent::Name => console.ask_for_until(question, context, false, interrupt).await,
+    if open.plain { console.ask_until(question, interrupt).await } else { Ok(true) }
+}
+
+/// What the command line has left to ask.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Open {
+    /// Contexts to be named, and whether `--yes` is as good.
+    named: Vec<(String, bool)>,
+    /// Whether there are others, for which one yes is enough.
+    plain: bool,
+}
+
+impl Open {
+    fn of(clusters: &[(&Settings, &Cluster)], question: &str, console: &mut Console) -> Result<Self, Failure> {
+        refuse_others(clusters)?;
+        let mut open = Self::default();
+        for (settings, cluster) in clusters {
+            let context = cluster.context();
+            if settings.confirmed.iter().any(|confirmed| confirmed == context) {
+                console.say(&format!("{question} yes (--confirm-context {context})"));
+                continue;
+            }
+            match needed(context, settings.cluster.ca_sha256.is_some()) {
+                Consent::Yes => open.plain = true,
+                Consent::NameOrYes => open.named.push((context.to_owned(), true)),
+                Consent::Name => open.named.push((context.to_owned(), false)),
+            }
+        }
+        Ok(open)
     }
 }
 
-/// Whether the command line has named this very context.
-fn confirmed(settings: &Settings, cluster: &Cluster, question: &str, console: &mut Console) -> Result<bool, Failure> {
-    let context = cluster.context();
-    match settings.cluster.confirmed.as_deref() {
-        None => Ok(false),
-        Some(confirmed) if confirmed == context => {
-            console.say(&format!("{question} yes (--confirm-context {context})"));
-            Ok(true)
-        }
-        Some(confirmed) => {
-            Err(Failure::new(format!("--confirm-context says {confirmed}, but the context is {context}"))
+/// Whoever confirms another context means another cluster.
+fn refuse_others(clusters: &[(&Settings, &Cluster)]) -> Result<(), Failure> {
+    let contexts: Vec<&str> = clusters.iter().map(|(_, cluster)| cluster.context()).collect();
+    let confirmed = clusters.iter().flat_map(|(settings, _)| &settings.confirmed);
+    match confirmed.into_iter().find(|confirmed| !contexts.contains(&confirmed.as_str())) {
+        None => Ok(()),
+        Some(other) => {
+            let (the, is) = if contexts.len() == 1 { ("context", "is") } else { ("contexts", "are") };
+            Err(Failure::new(format!("--confirm-context says {other}, but the {the} {is} {}", contexts.join(", ")))
                 .with_hint("Nothing was changed. Choose the cluster with --context.")
                 .with_code(ExitCode::Refused))
         }
@@ -93,6 +115,34 @@ fn needed(context: &str, pinned: bool) -> Consent {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn cluster(context: &str) -> Cluster {
+        let service = tower::service_fn(|_: http::Request<kube::client::Body>| async {
+            Ok::<_, std::convert::Infallible>(http::Response::new(kube::client::Body::empty()))
+        });
+        Cluster::new(kube::Client::new(service, "default"), context, "https://server")
+    }
+
+    fn open(confirmed: &[&str]) -> Result<Open, Failure> {
+        let mut console = Console::injected(Box::new(std::io::sink()), Box::new(std::io::sink()), None, true);
+        let confirmed = confirmed.iter().map(|context| (*context).to_owned()).collect();
+        let unpinned = Settings { confirmed, ..Settings::default() };
+        let mut pinned = unpinned.clone();
+        pinned.cluster.ca_sha256 = Some("ab".repeat(32));
+        let [prod, blue, green] = ["prod", "blue", "green"].map(cluster);
+        Open::of(&[(&unpinned, &prod), (&unpinned, &blue), (&pinned, &green)], "Deploy?", &mut console)
+    }
+
+    #[tokio::test]
+    async fn of_several_clusters_each_is_named_but_those_that_nobody_can_mistake() {
+        let named = |list: &[(&str, bool)]| list.iter().map(|(context, yes)| ((*context).to_owned(), *yes)).collect();
+        let all = Open { named: named(&[("prod", false), ("blue", true)]), plain: true };
+        assert_eq!(open(&[]).unwrap(), all);
+        assert_eq!(open(&["prod", "green"]).unwrap(), Open { named: named(&[("blue", true)]), plain: false });
+        assert_eq!(open(&["prod", "blue", "green"]).unwrap(), Open::default());
+        let failure = open(&["prod", "red"]).unwrap_err();
+        assert_eq!(failure.message, "--confirm-context says red, but the contexts are prod, blue, green");
+    }
 
     #[test]
     fn production_wants_its_name_and_so_does_what_is_not_pinned() {

@@ -4,13 +4,15 @@
 use super::{
     consent,
     draft::{self, BucketPlace, Draft, Drafted, Site},
+    in_turn,
+    member::{self, Member},
     register::Registration,
     site,
 };
 use crate::{
     artifact,
     cli::DeployArgs,
-    cluster::proof::Proof,
+    cluster::{caller, proof::Proof},
     console::Console,
     error::Failure,
     interrupt::{Interrupt, interrupted},
@@ -64,19 +66,17 @@ async fn deploy(settings: &Settings, args: &DeployArgs, console: &mut Console) -
         return Err(failure);
     }
     let stack = Box::pin(site.deploy_stack(&draft, drafted.prepared, &mut consent, console, &interrupt)).await?;
-    let endpoint = site::endpoint(settings, &stack)?;
-    site.probe(settings, endpoint, console, &interrupt).await?;
-    let proof = site.register(settings, endpoint, console, &interrupt).await?;
+    site.probe(&stack, console, &interrupt).await?;
+    let proofs = site.register(&stack, console, &interrupt).await?;
     site.tidy(settings, &draft.location, &stack, console).await;
-    site.conclude(settings, endpoint, &proof, console);
-    Ok(())
+    site.conclude(settings, &stack, &proofs, console)
 }
 
 impl Site {
     /// What a saved plan says, with the callers that are known only here.
     fn saved_draft(&self, plan: &SavedPlan, artifact: artifact::Artifact) -> Draft {
         let mut parameters = plan.parameters.clone();
-        let callers = self.caller.digests(self.account.caller_digests());
+        let callers = member::digests(&self.members, self.account.caller_digests());
         parameters.insert(synth::PARAMETER_CALLER_DIGESTS.to_owned(), callers);
         let location = ArtifactLocation { bucket: plan.artifact.bucket.clone(), key: plan.artifact.key.clone() };
         Draft { artifact, location, template: plan.template.clone(), parameters, tags: plan.tags.clone() }
@@ -96,7 +96,7 @@ impl Site {
         }
         draft::show(&drafted.plan, console);
         let needless = saved.is_some() || !drafted.plan.changes;
-        if needless || consent::ask_until(settings, &self.cluster, "Deploy?", console, interrupt).await? {
+        if needless || consent::ask_until(&member::asked(&self.members), "Deploy?", console, interrupt).await? {
             return Ok(());
         }
         Err(draft::declined())
@@ -170,41 +170,41 @@ impl Site {
         Ok(stack)
     }
 
-    async fn probe(
-        &self,
-        settings: &Settings,
-        endpoint: &str,
-        console: &mut Console,
-        interrupt: &Interrupt,
-    ) -> Result<(), Failure> {
-        console.step(&format!("Probing {endpoint}"));
-        let target = probe::Target {
-            endpoint,
-            caller: &self.caller,
-            ca_bundle: settings.cluster.ca_bundle.as_deref(),
-            refuses: settings.refuses(probe::PROBED.0, probe::PROBED.1),
-            ignored_namespaces: &settings.ignored_namespaces,
-        };
-        probe::run(&target, Patience::ENDPOINT, console, interrupt).await
+    /// For every cluster before the first of them is touched.
+    async fn probe(&self, stack: &Stack, console: &mut Console, interrupt: &Interrupt) -> Result<(), Failure> {
+        for Member { settings, caller, .. } in &self.members {
+            let endpoint = site::endpoint(settings, stack)?;
+            console.step(&format!("Probing {endpoint} as {}", caller.name));
+            let target = probe::Target {
+                endpoint,
+                caller,
+                ca_bundle: settings.cluster.ca_bundle.as_deref(),
+                refuses: settings.refuses(probe::PROBED.0, probe::PROBED.1),
+                ignored_namespaces: &settings.ignored_namespaces,
+            };
+            probe::run(&target, Patience::ENDPOINT, console, interrupt).await?;
+        }
+        Ok(())
     }
 
     async fn register(
         &self,
-        settings: &Settings,
-        endpoint: &str,
+        stack: &Stack,
         console: &mut Console,
         interrupt: &Interrupt,
-    ) -> Result<Proof, Failure> {
-        console.step(&format!("Registering the webhook in the context {}", self.cluster.context()));
-        let registration = Registration {
-            cluster: &self.cluster,
-            settings,
-            caller: &self.caller,
-            endpoint,
-            ca_bundle: self.ca_bundle.as_deref(),
-            patience: Patience::API_SERVER,
-        };
-        registration.run(console, interrupt).await
+    ) -> Result<Vec<Proof>, Failure> {
+        let mut registrations = Vec::with_capacity(self.members.len());
+        for member in &self.members {
+            registrations.push(Registration {
+                cluster: &member.cluster,
+                settings: &member.settings,
+                caller: &member.caller,
+                endpoint: site::endpoint(&member.settings, stack)?,
+                ca_bundle: member.ca_bundle.as_deref(),
+                patience: Patience::API_SERVER,
+            });
+        }
+        in_turn::register(&registrations, console, interrupt).await
     }
 
     /// It works: protect it, and let go of what nobody goes back to. Neither is worth failing for.
@@ -227,18 +227,35 @@ impl Site {
     }
 
     /// What now is true, and the next command.
-    fn conclude(&self, settings: &Settings, endpoint: &str, proof: &Proof, console: &mut Console) {
-        if let Proof::Refused(message) = proof {
+    fn conclude(
+        &self,
+        settings: &Settings,
+        stack: &Stack,
+        proofs: &[Proof],
+        console: &mut Console,
+    ) -> Result<(), Failure> {
+        // All say the same, each of its own image: one is enough.
+        if let Some(Proof::Refused(message)) = proofs.iter().find(|proof| matches!(proof, Proof::Refused(_))) {
             console.step("Proven: the API server refused a Pod, and this is what its sender reads");
             for line in message.lines() {
                 console.say(line);
             }
         }
         console.step("Done");
-        let name = settings.webhook_name();
-        console.say(&format!("The API server of {} asks {endpoint} about every Pod.", self.cluster.context()));
-        console.say(&format!("Look at it:   kubectl get validatingwebhookconfiguration {name}"));
+        for member in &self.members {
+            let endpoint = site::endpoint(&member.settings, stack)?;
+            console.say(&format!("The API server of {} asks {endpoint} about every Pod.", member.cluster.context()));
+            let name = &member.caller.name;
+            let digests = stack.parameters.get(synth::PARAMETER_CALLER_DIGESTS).map_or("", String::as_str);
+            if caller::secrets_of(digests, name) > 1 {
+                console.warn(&format!(
+                    "the stack still knows a former secret of {name} too: when each of its API servers uses the new one, deployer deploy again lets go of it"
+                ));
+            }
+        }
+        console.say(&format!("Look at it:   kubectl get validatingwebhookconfiguration {}", settings.webhook_name()));
         console.say("Take it down: deployer destroy, with the same settings");
+        Ok(())
     }
 }
 

@@ -1,10 +1,9 @@
-//! `deployer destroy`: the webhook first, so that the cluster never calls something that is gone; then the stack; then
+//! `deployer destroy`: the webhook first, in every context, so that the cluster never calls something that is gone; then the stack; then
 //! our objects in the bootstrap bucket, and the bucket where nothing else is in it. What is absent already is success.
 
 use super::{
-    consent,
+    consent, in_turn,
     site::{self, Account},
-    unregister,
 };
 use crate::{
     cli::DestroyArgs,
@@ -29,32 +28,69 @@ enum Fate {
     Keep(&'static str),
 }
 
+/// A cluster as it was found.
+struct Found {
+    /// As if it were the only cluster.
+    settings: Settings,
+    cluster: Cluster,
+    existing: Option<Existing>,
+    fate: Fate,
+}
+
 /// Runs the command.
 ///
 /// # Errors
 /// When something cannot be read or deleted, or when the person says no.
 pub async fn run(settings: &Settings, args: &DestroyArgs, console: &mut Console) -> Result<(), Failure> {
+    settings.all_clusters()?;
     let interrupt = Interrupt::listen();
     let mut consent = Consent::new("destroy", console.assumes_yes()).agreeing_to(None, &args.retain, &[]);
     console.step("Looking at the account and the cluster");
     let account = Account::look(settings).await?;
-    let cluster = Cluster::connect(&settings.cluster).await?;
-    let existing = cluster.webhook(&settings.webhook_name()).await.map_err(with_manual_way)?;
-    let fate = fate(settings, &account, existing.as_ref());
+    let mut clusters = Vec::new();
+    for settings in settings.each_cluster() {
+        clusters.push(Found::look(settings, &account).await?);
+    }
     console.step("This will be destroyed");
-    for line in plan(settings, &account, &cluster, existing.as_ref(), fate) {
+    for line in plan(settings, &account, &clusters) {
         console.say(&line);
     }
-    if !consent::ask_until(settings, &cluster, "Destroy?", console, &interrupt).await? {
+    let asked: Vec<_> = clusters.iter().map(|found| (&found.settings, &found.cluster)).collect();
+    if !consent::ask_until(&asked, "Destroy?", console, &interrupt).await? {
         return Err(Failure::new("nothing was destroyed: the plan was declined").with_code(ExitCode::Refused));
     }
-    remove_webhook(settings, &cluster, fate, console).await?;
+    remove_webhooks(&clusters, console).await?;
     console.step(&format!("Deleting the stack {}", account.stack.name()));
     let deleted = account.stack.delete(&mut consent, console, &interrupt).await?;
     console.say(if deleted { "deleted" } else { "there is none" });
     remove_bucket(settings, &account, console, &interrupt).await?;
     console.step("Done");
     Ok(())
+}
+
+impl Found {
+    async fn look(settings: Settings, account: &Account) -> Result<Self, Failure> {
+        let cluster = Cluster::connect(&settings.cluster).await?;
+        let existing = cluster.webhook(&settings.webhook_name()).await.map_err(with_manual_way)?;
+        let fate = fate(&settings, account, existing.as_ref());
+        if let (Fate::Delete, Some(existing)) = (fate, &existing) {
+            // Now, while nothing is removed anywhere.
+            existing.refuse_if_managed()?;
+        }
+        Ok(Self { settings, cluster, existing, fate })
+    }
+
+    fn line(&self) -> String {
+        let what = match self.fate {
+            Fate::Absent => "there is none".to_owned(),
+            Fate::Delete => {
+                let endpoint = self.existing.as_ref().and_then(Existing::endpoint).unwrap_or("nothing");
+                format!("delete it (it calls {endpoint})")
+            }
+            Fate::Keep(why) => format!("leave it alone, {why}"),
+        };
+        format!("webhook: {} in the context {}: {what}", self.settings.webhook_name(), self.cluster.place())
+    }
 }
 
 /// Without the cluster we do not know whether deleting the stack would stop its Pods.
@@ -80,35 +116,21 @@ fn fate(settings: &Settings, account: &Account, existing: Option<&Existing>) -> 
     if output.is_none() || calls_us { Fate::Delete } else { Fate::Keep("it calls the endpoint of another stack") }
 }
 
-fn plan(
-    settings: &Settings,
-    account: &Account,
-    cluster: &Cluster,
-    existing: Option<&Existing>,
-    fate: Fate,
-) -> Vec<String> {
-    let webhook = match fate {
-        Fate::Absent => "there is none".to_owned(),
-        Fate::Delete => format!("delete it (it calls {})", existing.and_then(Existing::endpoint).unwrap_or("nothing")),
-        Fate::Keep(why) => format!("leave it alone, {why}"),
-    };
+fn plan(settings: &Settings, account: &Account, clusters: &[Found]) -> Vec<String> {
     let stack = account
         .found
         .as_ref()
         .map_or("there is none".to_owned(), |stack| format!("delete it (it is {})", stack.status.as_str()));
-    let mut lines = vec![
-        format!("AWS:     {}", account.place()),
-        format!("webhook: {} in the context {}: {webhook}", settings.webhook_name(), cluster.place(),),
-        format!("stack:   {}: {stack}", account.stack.name()),
-    ];
+    let mut lines = vec![format!("AWS:     {}", account.place())];
+    lines.extend(clusters.iter().map(Found::line));
+    lines.push(format!("stack:   {}: {stack}", account.stack.name()));
     if settings.artifact_bucket.is_none() && account.bootstrapped.is_some() {
         lines.push(format!(
             "bucket:  {}: delete our zips, and the bucket where nothing else is in it",
             account.bucket_name()
         ));
     }
-    let ours = site::caller_name(settings, cluster, existing.and_then(Existing::caller).as_ref());
-    let others: Vec<&str> = caller::other_callers(account.caller_digests(), &ours).map(|(_, name)| name).collect();
+    let others = others(account, clusters);
     if !others.is_empty() {
         lines.push(format!(
             "CAUTION: the stack also serves {}; remove the webhook there first, or their Pods go unjudged (or are refused, with failurePolicy Fail)",
@@ -118,20 +140,28 @@ fn plan(
     lines
 }
 
-async fn remove_webhook(
-    settings: &Settings,
-    cluster: &Cluster,
-    fate: Fate,
-    console: &mut Console,
-) -> Result<(), Failure> {
-    let name = settings.webhook_name();
-    console.step(&format!("Removing the webhook {name} from the context {}", cluster.context()));
-    match fate {
-        Fate::Keep(why) => console.warn(&format!("left alone: {why}")),
-        Fate::Absent => console.say("there is none"),
-        Fate::Delete => unregister::run(settings, cluster, console).await?,
+/// Callers that the stack knows, and that none of these clusters is.
+fn others<'a>(account: &'a Account, clusters: &[Found]) -> Vec<&'a str> {
+    let ours: Vec<String> = clusters
+        .iter()
+        .map(|Found { settings, cluster, existing, .. }| site::caller_name(settings, cluster, existing.as_ref()))
+        .collect();
+    let names = caller::names(account.caller_digests());
+    names.filter(|name| !ours.iter().any(|our| our == name)).collect()
+}
+
+/// From every context before the stack goes: each is seen to admit Pods without it.
+async fn remove_webhooks(clusters: &[Found], console: &mut Console) -> Result<(), Failure> {
+    let mut ours = Vec::new();
+    for Found { settings, cluster, fate, .. } in clusters {
+        let context = cluster.context();
+        match fate {
+            Fate::Keep(why) => console.warn(&format!("the webhook in the context {context} is left alone: {why}")),
+            Fate::Absent => console.step(&format!("There is no webhook in the context {context}")),
+            Fate::Delete => ours.push((settings, cluster)),
+        }
     }
-    Ok(())
+    in_turn::unregister(&ours, console).await
 }
 
 /// Only ours: an owner's own bucket is left as it is, and so is what other stacks keep in the shared one.

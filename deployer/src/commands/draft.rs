@@ -6,18 +6,12 @@ use std::{collections::BTreeMap, path::Path};
 use serde_json::Value;
 
 use super::{
-    register,
-    site::{self, Account},
+    member::{self, Member},
+    site::Account,
 };
 use crate::{
     artifact::{self, Artifact},
     cli::FunctionArgs,
-    cluster::{
-        Cluster,
-        caller::Caller,
-        drift::{self, Difference},
-        webhook::Existing,
-    },
     console::Console,
     error::{ExitCode, Failure},
     interrupt::{Interrupt, interrupted},
@@ -27,18 +21,16 @@ use crate::{
         template,
     },
     settings::{Settings, Word},
-    stack::{Stack, apply::Prepared, change::PropertyChange, change_set::Wanted, recover::Consent},
-    synth::{self, ArtifactLocation, WebhookManifest},
+    stack::{Stack, apply::Prepared, change_set::Wanted, recover::Consent},
+    synth::{self, ArtifactLocation},
     upload::Bucket,
 };
 
 /// What was looked at before anything is changed.
 pub(super) struct Site {
     pub(super) account: Account,
-    pub(super) cluster: Cluster,
-    pub(super) existing: Option<Existing>,
-    pub(super) caller: Caller,
-    pub(super) ca_bundle: Option<String>,
+    /// At least one.
+    pub(super) members: Vec<Member>,
     pub(super) bucket: BucketPlace,
 }
 
@@ -127,22 +119,18 @@ impl Site {
     }
 
     async fn look_on(settings: &Settings) -> Result<Self, Failure> {
-        let ca_bundle = site::ca_bundle(settings.cluster.ca_bundle.as_deref())?;
         let account = Account::look(settings).await?;
         check_policy(settings, &account)?;
         let bucket = BucketPlace::look(settings, &account).await?;
-        let cluster = Cluster::connect(&settings.cluster).await?;
-        cluster.check_permissions().await?;
-        let existing = cluster.our_webhook(&settings.webhook_name()).await?;
-        let caller = site::caller(settings, &cluster, existing.as_ref())?;
-        Ok(Self { account, cluster, existing, caller, ca_bundle, bucket })
+        let members = Member::all(settings).await?;
+        Ok(Self { account, members, bucket })
     }
 
     /// The texts that `CloudFormation` gets.
     pub(super) fn draft(&self, settings: &Settings, artifact: Artifact) -> Result<Draft, Failure> {
         let location = ArtifactLocation { bucket: self.bucket.name().to_owned(), key: artifact.key(settings) };
         let template = synth::stack_template(settings, &location, artifact.architecture)?;
-        let parameters = synth::parameters(settings, &self.caller.digests(self.account.caller_digests()));
+        let parameters = synth::parameters(settings, &member::digests(&self.members, self.account.caller_digests()));
         Ok(Draft { artifact, location, template, parameters, tags: settings.tags.clone() })
     }
 
@@ -191,8 +179,10 @@ impl Site {
     ) -> Result<Plan, Failure> {
         let bootstrap = self.bootstrap_layer(settings)?;
         let stack = self.stack_layer(draft, prepared, found, before)?;
-        let webhook = self.webhook_layer(settings, found)?;
-        let changes = stack.changes || webhook.changes || bootstrap.as_ref().is_some_and(|layer| layer.changes);
+        let webhooks =
+            self.members.iter().map(|member| member.layer(found)).collect::<Result<Vec<WebhookLayer>, Failure>>()?;
+        let webhook_changes = webhooks.iter().any(|layer| layer.changes);
+        let changes = stack.changes || webhook_changes || bootstrap.as_ref().is_some_and(|layer| layer.changes);
         Ok(Plan {
             place: self.account.place(),
             identity: self.account.identity.arn.clone(),
@@ -200,7 +190,7 @@ impl Site {
             policy: settings.policy.as_ref().map(crate::settings::OwnPolicy::version),
             bootstrap,
             stack,
-            webhook,
+            webhooks,
             changes,
         })
     }
@@ -265,58 +255,22 @@ impl Site {
         })
     }
 
-    fn webhook_layer(&self, settings: &Settings, found: Option<&Stack>) -> Result<WebhookLayer, Failure> {
-        let endpoint = found.and_then(|stack| site::endpoint(settings, stack).ok());
-        let endpoint = endpoint.or(settings.cluster.endpoint.as_deref());
-        // It stands where the new API's will, and is covered on the screen like any URL.
-        let url = self.caller.url(endpoint.unwrap_or(UNKNOWN_ENDPOINT));
-        let failure_policy = register::policy_of(settings, self.existing.as_ref());
-        let manifest = WebhookManifest { url: &url, ca_bundle: self.ca_bundle.as_deref(), failure_policy };
-        let manifest = parse(&synth::webhook_manifest(settings, &manifest)?)?;
-        let found = self.existing.as_ref().map(|existing| drift::differences(&manifest, existing.object()));
-        let fields: Vec<PropertyChange> = found.into_iter().flatten().map(change_of_field).collect();
-        let changes = self.existing.is_none() || !fields.is_empty();
-        let intention = match (&self.existing, changes) {
-            (None, _) => "create it",
-            (Some(_), true) => "change it",
-            (Some(_), false) => "no change",
-        };
-        Ok(WebhookLayer {
-            name: settings.webhook_name(),
-            context: self.cluster.context().to_owned(),
-            server: self.cluster.server().to_owned(),
-            intention: intention.to_owned(),
-            failure_policy: register::policy_in_words(settings, self.existing.as_ref()),
-            changes,
-            fields,
-        })
-    }
-
     /// What a saved plan is held to.
     pub(super) fn world(&self, settings: &Settings, drafted: &Drafted) -> World {
-        let known = self.existing.as_ref().and_then(Existing::caller).is_some();
+        let ca_bundles: Vec<_> = self.members.iter().map(|member| member.ca_bundle.as_deref()).collect();
         let there = if matches!(self.bucket, BucketPlace::Missing(_)) { "to be made" } else { "there" };
         World {
             account: self.account.identity.account.clone(),
             partition: self.account.identity.partition.clone(),
             region: self.account.aws.region.clone(),
-            settings: saved::settings_digest(settings, self.ca_bundle.as_deref()),
+            settings: saved::settings_digest(settings, &ca_bundles),
             stack: self.account.stack.name().to_owned(),
             stack_state: drafted.stack_state.clone(),
             bucket: format!("{} ({there})", self.bucket.name()),
-            cluster: format!("{} ({})", self.cluster.context(), self.cluster.server()),
-            webhook_state: saved::webhook_digest(self.existing.as_ref().map(Existing::object)),
-            caller: format!("{} ({})", self.caller.name, if known { "known" } else { "gets a new secret" }),
+            clusters: self.members.iter().map(Member::world).collect(),
         }
     }
 }
-
-fn change_of_field(Difference { field, wanted, found }: Difference) -> PropertyChange {
-    PropertyChange { path: field, before: found, after: wanted, ..PropertyChange::default() }
-}
-
-/// A host that cannot exist.
-const UNKNOWN_ENDPOINT: &str = "https://known-after-it.invalid";
 
 impl Draft {
     pub(super) fn wanted(&self) -> Wanted<'_> {

@@ -19,7 +19,7 @@ use crate::{
     error::{ExitCode, Failure},
     interrupt::{Interrupt, interrupted},
     patience::Patience,
-    settings::{FailurePolicy, Settings, Word},
+    settings::{Credentials, FailurePolicy, Settings, Word},
     synth::{self, WebhookManifest},
 };
 
@@ -192,7 +192,13 @@ impl Registration<'_> {
     async fn prove(&self, goal: &Goal) -> Result<Proof, Failure> {
         let refuses = |namespace: &str| self.settings.refuses(namespace, proof::IMAGE);
         let trial = proof::Trial { refuses: &refuses, secret: Some(&self.caller.secret), patience: self.patience };
-        self.cluster.prove(&trial, goal.pause.is_some()).await
+        let proven = self.cluster.prove(&trial, goal.pause.is_some()).await;
+        proven.map_err(|failure| match self.caller.credentials {
+            Credentials::Url => failure,
+            Credentials::Bearer => failure.with_hint(
+                "Do the API servers send the token of DEPLOYER_CALLER_SECRET, and reach the endpoint? deployer webhook render --admission-configuration DIR writes the files that they need.",
+            ),
+        })
     }
 
     /// The failure that the person reads, with what became of the cluster.

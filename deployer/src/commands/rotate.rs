@@ -18,7 +18,7 @@ use crate::{
     interrupt::Interrupt,
     patience::Patience,
     probe,
-    settings::Settings,
+    settings::{Credentials, Settings},
     stack::{Stack, change_set::Wanted, recover::Consent},
     synth,
 };
@@ -67,8 +67,9 @@ impl<'a> Rotation<'a> {
         cluster.check_permissions().await?;
         let existing = cluster.registered_webhook(&settings.webhook_name()).await?;
         existing.refuse_if_managed()?;
+        refuse_tokens(settings, &existing)?;
         let old = known_caller(&existing, &stack)?;
-        let new = Caller { name: old.name.clone(), secret: CallerSecret::generate()? };
+        let new = Caller { secret: CallerSecret::generate()?, ..old.clone() };
         let template = account.stack.template().await?;
         let template =
             template.ok_or_else(|| Failure::new(format!("the stack {} has no template", account.stack.name())))?;
@@ -130,6 +131,18 @@ impl<'a> Rotation<'a> {
     }
 }
 
+/// A token is on the disks of the API servers, which nobody can change from here.
+fn refuse_tokens(settings: &Settings, existing: &Existing) -> Result<(), Failure> {
+    if settings.cluster.credentials == Credentials::Url && !existing.is_bearer() {
+        return Ok(());
+    }
+    Err(Failure::new("the cluster proves itself by a token, which is changed on its API servers and not here")
+        .with_hint(
+            "1. deployer deploy with the new token in DEPLOYER_CALLER_SECRET: both are known then. 2. deployer webhook render --admission-configuration DIR, and put the files on each API server. 3. deployer deploy again: the old one is forgotten.",
+        )
+        .with_code(ExitCode::Unsafe))
+}
+
 /// The caller that the cluster is now. One that this stack does not know belongs to another one.
 fn known_caller(existing: &Existing, stack: &Stack) -> Result<Caller, Failure> {
     let caller = existing.caller().ok_or_else(|| {
@@ -144,4 +157,28 @@ fn known_caller(existing: &Existing, stack: &Stack) -> Result<Caller, Failure> {
             "Is it the right --stack-name and --region? If it is, run deployer deploy, which brings both together.",
         )
         .with_code(ExitCode::Unsafe))
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test may panic")]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_token_is_not_rotated_from_here_and_the_way_is_told() {
+        let secret = "ab".repeat(32);
+        let existing = |path: &str| {
+            let url = format!("https://api.example.com/v1/{path}");
+            Existing::new(json!({ "webhooks": [{ "clientConfig": { "url": url } }] }))
+        };
+        let mut settings = Settings::default();
+        let in_url = existing(&format!("blue/{secret}"));
+        assert_eq!(refuse_tokens(&settings, &in_url), Ok(()));
+        assert_eq!(refuse_tokens(&settings, &existing("blue")).unwrap_err().code, ExitCode::Unsafe);
+        settings.cluster.credentials = Credentials::Bearer;
+        let failure = refuse_tokens(&settings, &in_url).unwrap_err();
+        assert!(failure.hint.unwrap().contains("--admission-configuration"));
+    }
 }

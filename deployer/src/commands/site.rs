@@ -10,7 +10,7 @@ use crate::{
         webhook::Existing,
     },
     error::Failure,
-    settings::Settings,
+    settings::{Credentials, Settings},
     stack::{Stack, StackClient},
     synth,
 };
@@ -67,20 +67,47 @@ pub(super) async fn stack(settings: &Settings) -> Result<(Account, StackClient),
     Ok((account, stack))
 }
 
-/// Who the cluster is to the function: as its webhook says, else a new secret and a name from settings or context.
+/// Who the cluster is to the function: as its webhook or the environment says, else a new secret and a name from settings or context.
 pub(super) fn caller(settings: &Settings, cluster: &Cluster, existing: Option<&Existing>) -> Result<Caller, Failure> {
-    let known = existing.and_then(Existing::caller);
-    let name = caller_name(settings, cluster, known.as_ref());
-    let secret = known.map_or_else(CallerSecret::generate, |known| Ok(known.secret))?;
-    Ok(Caller { name, secret })
+    let name = caller_name(settings, cluster, existing);
+    let credentials = settings.cluster.credentials;
+    let secret = match (credentials, existing.and_then(Existing::caller)) {
+        (Credentials::Bearer, _) => token()?,
+        (Credentials::Url, Some(known)) => known.secret,
+        (Credentials::Url, None) => CallerSecret::generate()?,
+    };
+    Ok(Caller { name, secret, credentials })
+}
+
+/// Where somebody gives the secret that nothing else here knows.
+pub(super) const SECRET_VARIABLE: &str = "DEPLOYER_CALLER_SECRET";
+
+/// The secret that was given, if one was.
+pub(super) fn given_secret() -> Result<Option<CallerSecret>, Failure> {
+    match std::env::var(SECRET_VARIABLE) {
+        Ok(text) if !text.is_empty() => CallerSecret::parse(&text).map(Some).ok_or_else(|| {
+            Failure::usage(format!("{SECRET_VARIABLE} is not 64 lower-case hex digits")).with_hint(
+                "It is the last part of the URL in the cluster's webhook configuration, or the token of its API servers.",
+            )
+        }),
+        _ => Ok(None),
+    }
+}
+
+/// The token of a cluster that proves itself by one: the API servers' own files cannot be read from here.
+pub(super) fn token() -> Result<CallerSecret, Failure> {
+    given_secret()?.ok_or_else(|| {
+        Failure::usage(format!("cluster.credentials = \"bearer\" needs the token in {SECRET_VARIABLE}"))
+            .with_hint("It is the one that the API servers send. openssl rand -hex 32 makes a new one.")
+    })
 }
 
 /// The cluster's name in the route. One that is not configured stays what it was: two people may call the same context
 /// differently.
-pub(super) fn caller_name(settings: &Settings, cluster: &Cluster, known: Option<&Caller>) -> String {
-    match (&settings.cluster.name, known) {
+pub(super) fn caller_name(settings: &Settings, cluster: &Cluster, existing: Option<&Existing>) -> String {
+    match (&settings.cluster.name, existing.and_then(Existing::caller_name)) {
         (Some(name), _) => name.clone(),
-        (None, Some(known)) => known.name.clone(),
+        (None, Some(known)) => known,
         (None, None) => caller::name_of_context(cluster.context()),
     }
 }

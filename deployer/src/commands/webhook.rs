@@ -3,6 +3,7 @@
 //!
 //! The output of `render` holds the caller's secret; that is its purpose, and it is the only place where we show it.
 
+mod admission;
 mod check;
 mod pause;
 mod promote;
@@ -22,13 +23,10 @@ use crate::{
     },
     console::Console,
     error::Failure,
-    settings::{FailurePolicy, Settings},
+    settings::{Credentials, FailurePolicy, Settings},
     stack::StackClient,
     synth::{self, WebhookManifest},
 };
-
-/// Where a pipeline without access to the cluster gives the secret.
-const SECRET_VARIABLE: &str = "DEPLOYER_CALLER_SECRET";
 
 /// Runs the command.
 ///
@@ -46,36 +44,39 @@ pub async fn run(settings: &Settings, command: &WebhookCommand, console: &mut Co
 }
 
 async fn render(settings: &Settings, args: &RenderArgs, console: &mut Console) -> Result<(), Failure> {
-    let (caller, found) = caller(settings).await?;
+    let (caller, found) = caller(settings, args.admission_configuration.is_some()).await?;
     let endpoint = endpoint(settings).await?;
+    if let Some(dir) = &args.admission_configuration {
+        return admission::write(dir, &endpoint, &caller, console);
+    }
     let ca_bundle = site::ca_bundle(settings.cluster.ca_bundle.as_deref())?;
     let url = caller.url(&endpoint);
     let failure_policy = settings.cluster.failure_policy.or(found).unwrap_or(FailurePolicy::Ignore);
     let manifest = WebhookManifest { url: &url, ca_bundle: ca_bundle.as_deref(), failure_policy };
-    write(&synth::webhook_manifest(settings, &manifest)?, args, console)
+    write(&synth::webhook_manifest(settings, &manifest)?, &caller, args, console)
 }
 
 /// Where the cluster was looked at, with its failure policy: whoever commits the manifest must not lower it unawares.
-async fn caller(settings: &Settings) -> Result<(Caller, Option<FailurePolicy>), Failure> {
-    match secret_from_environment()? {
+/// The manifest of a cluster with a token holds none, so one has to be given only where it is `needed`.
+async fn caller(settings: &Settings, needed: bool) -> Result<(Caller, Option<FailurePolicy>), Failure> {
+    let credentials = settings.cluster.credentials;
+    match site::given_secret()? {
         Some(secret) => {
             let name = match &settings.cluster.name {
                 Some(name) => name.clone(),
                 None => name_of_context(Cluster::connect(&settings.cluster).await?.context()),
             };
-            Ok((Caller { name, secret }, None))
+            Ok((Caller { name, secret, credentials }, None))
+        }
+        None if credentials == Credentials::Bearer => {
+            let secret = if needed { site::token()? } else { CallerSecret::generate()? };
+            let cluster = Cluster::connect(&settings.cluster).await?;
+            let existing = cluster.our_webhook(&settings.webhook_name()).await?;
+            let name = site::caller_name(settings, &cluster, existing.as_ref());
+            let policy = existing.as_ref().and_then(|existing| policy::read(existing.object()));
+            Ok((Caller { name, secret, credentials }, policy))
         }
         None => from_cluster(settings, &Cluster::connect(&settings.cluster).await?).await,
-    }
-}
-
-fn secret_from_environment() -> Result<Option<CallerSecret>, Failure> {
-    match std::env::var(SECRET_VARIABLE) {
-        Ok(text) if !text.is_empty() => CallerSecret::parse(&text).map(Some).ok_or_else(|| {
-            Failure::usage(format!("{SECRET_VARIABLE} is not 64 lower-case hex digits"))
-                .with_hint("It is the last part of the URL in the cluster's webhook configuration.")
-        }),
-        _ => Ok(None),
     }
 }
 
@@ -87,7 +88,7 @@ async fn from_cluster(settings: &Settings, cluster: &Cluster) -> Result<(Caller,
             "the context {} has no webhook {name} with a caller's secret in its URL",
             cluster.context()
         ))
-        .with_hint(format!("Run deployer deploy first, choose the --context, or give {SECRET_VARIABLE}."))
+        .with_hint(format!("Run deployer deploy first, choose the --context, or give {}.", site::SECRET_VARIABLE))
     })?;
     let policy = existing.as_ref().and_then(|existing| policy::read(existing.object()));
     Ok((Caller { name: settings.cluster.name.clone().unwrap_or(known.name), ..known }, policy))
@@ -103,11 +104,15 @@ async fn endpoint(settings: &Settings) -> Result<String, Failure> {
     site::endpoint(settings, &stack).map(str::to_owned)
 }
 
-fn write(manifest: &str, args: &RenderArgs, console: &mut Console) -> Result<(), Failure> {
+fn write(manifest: &str, caller: &Caller, args: &RenderArgs, console: &mut Console) -> Result<(), Failure> {
     let Some(path) = &args.out else { return console.document("webhook.yaml", manifest) };
     write_private(path, manifest)
         .map_err(|error| Failure::new(format!("{} cannot be written", path.display())).caused_by(&error))?;
-    console.say(&format!("wrote {} (it holds the caller's secret)", path.display()));
+    let what = match caller.credentials {
+        Credentials::Url => "it holds the caller's secret",
+        Credentials::Bearer => "it holds no secret",
+    };
+    console.say(&format!("wrote {} ({what})", path.display()));
     Ok(())
 }
 

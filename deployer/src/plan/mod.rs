@@ -32,8 +32,8 @@ pub struct Plan {
     pub bootstrap: Option<Layer>,
     /// The stack.
     pub stack: Layer,
-    /// The webhook configuration in the cluster.
-    pub webhook: WebhookLayer,
+    /// The webhook configuration in each cluster.
+    pub webhooks: Vec<WebhookLayer>,
     /// Whether anything would be changed at all.
     pub changes: bool,
 }

@@ -22,7 +22,7 @@ use crate::{
 };
 
 /// `schema` of the file: another one is not read.
-const SCHEMA: &str = "deployer-plan/1";
+const SCHEMA: &str = "deployer-plan/2";
 
 /// What was planned, and for which world.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -36,7 +36,7 @@ pub struct SavedPlan {
     pub world: World,
     /// The stack's template.
     pub template: String,
-    /// Its parameters; those who call are in `caller`.
+    /// Its parameters; those who call are in `world.clusters`.
     pub parameters: BTreeMap<String, String>,
     /// Tags of the stack.
     pub tags: BTreeMap<String, String>,
@@ -64,6 +64,14 @@ pub struct World {
     pub stack_state: String,
     /// The bucket, and whether it was there.
     pub bucket: String,
+    /// Every cluster, in the order in which they are worked on.
+    pub clusters: Vec<ClusterWorld>,
+}
+
+/// The same of one cluster.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ClusterWorld {
     /// The kubeconfig's context and the API server.
     pub cluster: String,
     /// Of the webhook configuration as it was found.
@@ -94,8 +102,8 @@ pub struct SavedArtifact {
 
 /// Of settings, whatever they hold. The same version of the deployer gives the same text.
 #[must_use]
-pub fn settings_digest(settings: &Settings, ca_bundle: Option<&str>) -> String {
-    digest(&format!("{settings:?}\0{ca_bundle:?}"))
+pub fn settings_digest(settings: &Settings, ca_bundles: &[Option<&str>]) -> String {
+    digest(&format!("{settings:?}\0{ca_bundles:?}"))
 }
 
 /// Of a stack and its template.
@@ -241,19 +249,36 @@ impl World {
             ("it is for the partition", &self.partition, &now.partition),
             ("it is for the region", &self.region, &now.region),
             ("it is for the stack", &self.stack, &now.stack),
-            ("it is for the cluster", &self.cluster, &now.cluster),
             ("it is for the bucket", &self.bucket, &now.bucket),
-            ("it is for the caller", &self.caller, &now.caller),
+            ("it is for the cluster", &self.places(), &now.places()),
+            ("it is for the caller", &self.callers(), &now.callers()),
         ];
         let moved = [
             ("the settings are others than when it was made", &self.settings, &now.settings),
             ("the stack was changed since it was made", &self.stack_state, &now.stack_state),
-            ("the webhook configuration was changed since it was made", &self.webhook_state, &now.webhook_state),
+            ("the webhook configuration was changed since it was made", &self.webhooks(), &now.webhooks()),
         ];
         let told = told.into_iter().filter(|(_, then, now)| then != now);
         let told = told.map(|(what, then, now)| format!("{what} {then}, and here is {now}"));
         let moved = moved.into_iter().filter(|(_, then, now)| then != now).map(|(what, ..)| what.to_owned());
         told.chain(moved).collect()
+    }
+
+    fn places(&self) -> String {
+        self.joined(|cluster| &cluster.cluster)
+    }
+
+    fn callers(&self) -> String {
+        self.joined(|cluster| &cluster.caller)
+    }
+
+    fn webhooks(&self) -> String {
+        self.joined(|cluster| &cluster.webhook_state)
+    }
+
+    fn joined(&self, field: fn(&ClusterWorld) -> &String) -> String {
+        let all: Vec<&str> = self.clusters.iter().map(|cluster| field(cluster).as_str()).collect();
+        all.join(", ")
     }
 }
 

@@ -20,7 +20,7 @@ impl fmt::Display for Plan {
             layer(out, "bootstrap: ", bootstrap)?;
         }
         layer(out, "stack:     ", &self.stack)?;
-        write!(out, "{}", self.webhook)?;
+        self.webhooks.iter().try_for_each(|webhook| write!(out, "{webhook}"))?;
         let all: Vec<char> = self.marks().collect();
         if !self.changes {
             return write!(out, "no changes");

@@ -79,7 +79,7 @@ fn update() -> Plan {
             values,
             resources: Layer::resources(changes, texts),
         },
-        webhook: WebhookLayer {
+        webhooks: vec![WebhookLayer {
             name: "app".to_owned(),
             context: "prod".to_owned(),
             server: "https://k8s".to_owned(),
@@ -92,7 +92,7 @@ fn update() -> Plan {
                 after: Some("10".to_owned()),
                 ..PropertyChange::default()
             }],
-        },
+        }],
         changes: true,
     }
 }

@@ -9,14 +9,19 @@ use tokio::{
 };
 
 use super::*;
+use crate::settings::Credentials;
 
 const SECRET: &str = "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff";
 
-/// Status line's number and body for a request's path and body.
+/// Status line's number and body for a request's path (with what it sends as `Authorization` behind it) and body.
 type Play = fn(path: &str, body: &str) -> (u16, String);
 
 /// Serves until the test ends; the address and what stderr got.
 async fn probe(play: Play, ignored: &[&str]) -> (Result<(), Failure>, String) {
+    probe_as(Credentials::Url, play, ignored).await
+}
+
+async fn probe_as(credentials: Credentials, play: Play, ignored: &[&str]) -> (Result<(), Failure>, String) {
     install_provider();
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let endpoint = format!("http://{}", listener.local_addr().unwrap());
@@ -27,7 +32,7 @@ async fn probe(play: Play, ignored: &[&str]) -> (Result<(), Failure>, String) {
     });
     let seen = Seen::default();
     let mut console = Console::injected(Box::new(std::io::sink()), Box::new(seen.clone()), None, false);
-    let caller = Caller { name: "test".to_owned(), secret: CallerSecret::parse(SECRET).unwrap() };
+    let caller = Caller { name: "test".to_owned(), secret: CallerSecret::parse(SECRET).unwrap(), credentials };
     let ignored: Vec<String> = ignored.iter().map(|name| (*name).to_owned()).collect();
     let target =
         Target { endpoint: &endpoint, caller: &caller, ca_bundle: None, refuses: true, ignored_namespaces: &ignored };
@@ -76,7 +81,9 @@ async fn answer(mut stream: TcpStream, play: Play) {
             })
             .map_or(0, |value| value.parse().unwrap());
         if body.len() >= length {
-            break (head.split(' ').nth(1).unwrap_or_default().to_owned(), body.to_owned());
+            let path = head.split(' ').nth(1).unwrap_or_default();
+            let token = head.lines().find_map(|line| line.strip_prefix("authorization:"));
+            break (format!("{path}{}", token.unwrap_or_default()), body.to_owned());
         }
     };
     let (status, body) = play(&path, &body);
@@ -94,12 +101,29 @@ fn verdict(uid: &Value, allowed: bool, code: u16) -> String {
 
 /// As the function answers.
 fn right(path: &str, body: &str) -> (u16, String) {
-    if path != format!("/v1/test/{SECRET}") {
+    judged(path == format!("/v1/test/{SECRET}"), body)
+}
+
+/// The same where the secret is sent as a token.
+fn right_for_tokens(path: &str, body: &str) -> (u16, String) {
+    judged(path == format!("/v1/test Bearer {SECRET}"), body)
+}
+
+fn judged(known: bool, body: &str) -> (u16, String) {
+    if !known {
         return (404, String::new());
     }
     let Ok(review) = serde_json::from_str::<Value>(body) else { return (400, "no review".to_owned()) };
     let ignored = review["request"]["namespace"] == "kube-system";
     (200, verdict(&review["request"]["uid"], ignored, 403))
+}
+
+#[tokio::test]
+async fn a_token_is_sent_beside_the_url_and_shown_nowhere() {
+    let (result, text) = probe_as(Credentials::Bearer, right_for_tokens, &["kube-system"]).await;
+    assert_eq!(result, Ok(()));
+    assert!(text.contains("a wrong caller: expected 404") && !text.contains(SECRET), "{text}");
+    assert!(probe_as(Credentials::Bearer, right, &[]).await.0.is_err());
 }
 
 #[tokio::test]
@@ -179,7 +203,8 @@ async fn an_unreachable_endpoint_is_named_without_the_secret() {
     // A port that was free a moment ago and that nobody listens on.
     let address = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
     let endpoint = format!("http://{address}");
-    let caller = Caller { name: "test".to_owned(), secret: CallerSecret::parse(SECRET).unwrap() };
+    let caller =
+        Caller { name: "test".to_owned(), secret: CallerSecret::parse(SECRET).unwrap(), credentials: Credentials::Url };
     let target =
         Target { endpoint: &endpoint, caller: &caller, ca_bundle: None, refuses: true, ignored_namespaces: &[] };
     let mut console = Console::injected(Box::new(std::io::sink()), Box::new(std::io::sink()), None, false);

@@ -7,7 +7,7 @@ use toml::{
     de::{DeTable, DeValue},
 };
 
-use super::{Settings, check, policy};
+use super::{Settings, check, clusters, policy};
 
 /// Where one key's value goes.
 type Take = fn(&mut Settings, &DeValue<'_>) -> Result<(), String>;
@@ -84,6 +84,10 @@ const CLUSTER: &[(&str, Take)] = &[
         Ok(())
     }),
     ("context", |s, v| put(&mut s.cluster.context, v, check::not_empty)),
+    ("credentials", |s, v| {
+        s.cluster.credentials = check::word(text(v)?)?;
+        Ok(())
+    }),
     ("endpoint", |s, v| put(&mut s.cluster.endpoint, v, check::endpoint)),
     ("failure_policy", |s, v| {
         s.cluster.failure_policy = Some(check::word(text(v)?)?);
@@ -98,6 +102,8 @@ const CLUSTER: &[(&str, Take)] = &[
 
 /// Sections with keys of their own; `[tags]` takes any key.
 const SECTIONS: &[(&str, &[(&str, Take)])] = &[("alarms", ALARMS), ("cluster", CLUSTER), ("registry", REGISTRY)];
+/// A list of sections, each with the keys of `[cluster]`.
+const CLUSTERS: &str = "clusters";
 const TAGS: &str = "tags";
 /// Has a shape of its own, shared with the function.
 const POLICY: &str = "policy";
@@ -137,6 +143,8 @@ impl Reader<'_> {
                 self.tags(value);
             } else if name == POLICY {
                 self.policy(table, value);
+            } else if name == CLUSTERS {
+                self.clusters(table, value);
             } else if let Some((section, keys)) = SECTIONS.iter().find(|(section, _)| *section == name) {
                 self.section(section, keys, value);
             } else if let Some((_, take)) = ROOT.iter().find(|(known, _)| *known == name) {
@@ -157,6 +165,27 @@ impl Reader<'_> {
                 Some((_, take)) => self.take(*take, &format!("{section}.{name}"), value),
                 None => self.unknown(&format!("{section}."), key),
             }
+        }
+    }
+
+    /// Each is read as `[cluster]` is, into a cluster of its own.
+    fn clusters(&mut self, root: &DeTable<'_>, value: &Spanned<DeValue<'_>>) {
+        let DeValue::Array(list) = value.get_ref() else {
+            return self.wrong(CLUSTERS, value, "write each cluster as a section of its own, [[clusters]]");
+        };
+        if root.contains_key("cluster") {
+            let line = self.line(value.span());
+            return self.errors.push((line, clusters::BOTH.to_owned()));
+        }
+        for entry in list {
+            let before = std::mem::take(&mut self.settings.cluster);
+            self.section(CLUSTERS, CLUSTER, entry);
+            let read = std::mem::replace(&mut self.settings.cluster, before);
+            if let Err(what) = clusters::fits(&read, &self.settings.clusters) {
+                let line = self.line(entry.span());
+                self.errors.push((line, what));
+            }
+            self.settings.clusters.push(read);
         }
     }
 
@@ -227,6 +256,7 @@ fn nearest(section: &str, name: &str) -> String {
     };
     match same_word.or_else(similar) {
         Some(key) => match key.split_once('.') {
+            Some((CLUSTERS, key)) => format!("did you mean {key} in the section [[{CLUSTERS}]]?"),
             Some((section, key)) => format!("did you mean {key} in the section [{section}]?"),
             None if section.is_empty() => format!("did you mean {key}?"),
             None => format!("did you mean {key}, before the first section?"),
@@ -241,7 +271,9 @@ fn all_keys() -> BTreeSet<String> {
     let sections = SECTIONS.iter().flat_map(|(section, keys)| {
         std::iter::once((*section).to_owned()).chain(keys.iter().map(move |(key, _)| format!("{section}.{key}")))
     });
-    root.chain(sections).chain([TAGS.to_owned(), POLICY.to_owned()]).collect()
+    let clusters = CLUSTER.iter().map(|(key, _)| format!("{CLUSTERS}.{key}"));
+    let whole = [TAGS, POLICY, CLUSTERS].map(str::to_owned);
+    root.chain(sections).chain(clusters).chain(whole).collect()
 }
 
 fn text<'v>(value: &'v DeValue<'_>) -> Result<&'v str, String> {

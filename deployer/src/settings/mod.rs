@@ -3,6 +3,7 @@
 //! Nothing here talks to AWS or to a cluster: what only they can tell (account, region of a profile) is asked later.
 
 mod check;
+mod clusters;
 mod file;
 mod policy;
 
@@ -57,8 +58,14 @@ pub struct Settings {
     pub tracing: bool,
     /// Who is told when something is wrong (`[alarms]`).
     pub alarms: Alarms,
-    /// The cluster that calls (`[cluster]`).
+    /// The cluster that a run is about (`[cluster]`, or the one of `[[clusters]]` that `--context` has chosen).
     pub cluster: Cluster,
+    /// All clusters that a run is about (`[[clusters]]`); empty: `cluster` alone.
+    pub clusters: Vec<Cluster>,
+    /// Contexts of `[[clusters]]` that `--context` has left out; no key of the file.
+    pub left_out: Vec<String>,
+    /// The contexts that the person has named (`--confirm-context`); no key of the file.
+    pub confirmed: Vec<String>,
     /// Templates of the owner's in place of ours, by name (`--templates`; no key of the file).
     pub templates: BTreeMap<String, String>,
 }
@@ -78,10 +85,25 @@ pub struct Cluster {
     pub failure_policy: Option<FailurePolicy>,
     /// How long the API server waits, 1..=30.
     pub timeout_seconds: u8,
+    /// How the cluster proves itself to the function.
+    pub credentials: Credentials,
     /// SHA-256 of a certificate that the kubeconfig trusts for the cluster, 64 lower-case hex digits; `None`: any.
     pub ca_sha256: Option<String>,
-    /// The context that the person has named (`--confirm-context`); no key of the file.
-    pub confirmed: Option<String>,
+}
+
+impl Default for Cluster {
+    fn default() -> Self {
+        Self {
+            context: None,
+            name: None,
+            endpoint: None,
+            ca_bundle: None,
+            failure_policy: None,
+            timeout_seconds: 5,
+            credentials: Credentials::Url,
+            ca_sha256: None,
+        }
+    }
 }
 
 /// The alarms of the stack.
@@ -123,6 +145,15 @@ pub enum Architecture {
     X86_64,
 }
 
+/// How a cluster proves itself to the function (`docs/callers.md`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Credentials {
+    /// By a secret in the webhook's URL.
+    Url,
+    /// By a token that the API server reads from a file of its own.
+    Bearer,
+}
+
 /// What the API server does with a Pod when the webhook cannot be reached.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FailurePolicy {
@@ -162,6 +193,16 @@ impl Word for Architecture {
     }
 }
 
+impl Word for Credentials {
+    const ALL: &'static [Self] = &[Self::Url, Self::Bearer];
+    fn word(self) -> &'static str {
+        match self {
+            Self::Url => "url",
+            Self::Bearer => "bearer",
+        }
+    }
+}
+
 impl Word for FailurePolicy {
     const ALL: &'static [Self] = &[Self::Ignore, Self::Fail];
     fn word(self) -> &'static str {
@@ -193,16 +234,10 @@ impl Default for Settings {
             dashboard: true,
             tracing: false,
             alarms: Alarms::default(),
-            cluster: Cluster {
-                context: None,
-                name: None,
-                endpoint: None,
-                ca_bundle: None,
-                failure_policy: None,
-                timeout_seconds: 5,
-                ca_sha256: None,
-                confirmed: None,
-            },
+            cluster: Cluster::default(),
+            clusters: Vec::new(),
+            left_out: Vec::new(),
+            confirmed: Vec::new(),
             templates: BTreeMap::new(),
         }
     }
@@ -285,7 +320,7 @@ impl Settings {
         if let Some(stack_name) = &options.stack_name {
             self.stack_name.clone_from(stack_name);
         }
-        self.cluster.confirmed.clone_from(&options.confirm_context);
+        self.confirmed.clone_from(&options.confirm_context);
         let mut errors = Vec::new();
         let mut check = |option: &str, value: Option<&String>, check: fn(&str) -> Result<(), String>| {
             if let Some(value) = value
@@ -298,15 +333,12 @@ impl Settings {
         check("--region", options.region.as_ref(), check::region);
         check("--profile", options.profile.as_ref(), check::not_empty);
         check("--context", options.context.as_ref(), check::not_empty);
-        for (mine, theirs) in [
-            (&mut self.region, &options.region),
-            (&mut self.profile, &options.profile),
-            (&mut self.cluster.context, &options.context),
-        ] {
+        for (mine, theirs) in [(&mut self.region, &options.region), (&mut self.profile, &options.profile)] {
             if theirs.is_some() {
                 mine.clone_from(theirs);
             }
         }
+        errors.extend(options.context.as_deref().and_then(|context| self.choose(context).err()));
         errors
     }
 }

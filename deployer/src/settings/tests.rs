@@ -47,6 +47,7 @@ fn every_key_is_read() {
         ca_bundle = "ca.pem"
         failure_policy = "Fail"
         timeout_seconds = 30
+        credentials = "bearer"
         ca_sha256 = "AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB"
         [tags]
         "cost center" = "a/b"
@@ -82,9 +83,12 @@ fn every_key_is_read() {
             ca_bundle: Some("ca.pem".into()),
             failure_policy: Some(FailurePolicy::Fail),
             timeout_seconds: 30,
+            credentials: Credentials::Bearer,
             ca_sha256: Some("ab".repeat(32)),
-            confirmed: None,
         },
+        clusters: Vec::new(),
+        left_out: Vec::new(),
+        confirmed: Vec::new(),
     };
     let settings = read(text).unwrap();
     assert_eq!(settings, expected);
@@ -139,6 +143,13 @@ fn every_bad_value_is_refused_with_its_line_its_key_and_the_way_out() {
         ("registry id short", "[registry]\nids = ['1111']", "registry.ids", "12 digits"),
         ("registry id a number", "[registry]\nids = [111122223333]", "registry.ids", "string in quotes"),
         ("registry region", "[registry]\nregions = ['Ireland']", "registry.regions", "eu-west-1"),
+        ("clusters a section", "\nclusters = 1", "clusters", "[[clusters]]"),
+        (
+            "endpoint of one of several",
+            "[[clusters]]\ncontext = 'a'\nendpoint = 'x'",
+            "clusters.endpoint",
+            "https://host",
+        ),
         ("cluster no section", "cluster = 'staging'", "cluster", "[cluster]"),
         ("context empty", "[cluster]\ncontext = ''", "cluster.context", "leave the key out"),
         ("caller upper-case", "[cluster]\nname = 'Staging'", "cluster.name", "lower-case"),
@@ -151,6 +162,7 @@ fn every_bad_value_is_refused_with_its_line_its_key_and_the_way_out() {
         ("bundle empty", "[cluster]\nca_bundle = ''", "cluster.ca_bundle", "leave the key out"),
         ("a short fingerprint", "[cluster]\nca_sha256 = 'ab:cd'", "cluster.ca_sha256", "64 hex digits"),
         ("policy lower-case", "[cluster]\nfailure_policy = 'ignore'", "cluster.failure_policy", "Ignore, Fail"),
+        ("credentials unknown", "[cluster]\ncredentials = 'token'", "cluster.credentials", "url, bearer"),
         ("timeout too short", "[cluster]\ntimeout_seconds = 4", "cluster.timeout_seconds", "5 to 30"),
         ("timeout too long", "[cluster]\ntimeout_seconds = 31", "cluster.timeout_seconds", "5 to 30"),
         ("tags no section", "tags = ['a']", "tags", "[tags]"),
@@ -170,7 +182,12 @@ fn an_unknown_key_is_refused_with_its_line_and_the_nearest_known_one() {
     for (case, text, says) in [
         ("misspelt", "\nmemory_mb = 3", "line 2: the key memory_mb is not known: did you mean memory_mib?"),
         ("hyphens", "stack-name = 'a'", "did you mean stack_name?"),
-        ("misspelt section", "[clusters]\nname = 'a'", "line 1: the key clusters is not known: did you mean cluster?"),
+        ("misspelt section", "[clutser]\nname = 'a'", "line 1: the key clutser is not known: did you mean cluster?"),
+        (
+            "misspelt in a list",
+            "[[clusters]]\ncontext = 'a'\nendpont = 'a'",
+            "did you mean endpoint in the section [[clusters]]?",
+        ),
         ("misspelt in a section", "[cluster]\nendpont = 'a'", "did you mean endpoint in the section [cluster]?"),
         ("outside of its section", "failure_policy = 'Fail'", "did you mean failure_policy in the section [cluster]?"),
         ("inside a section", "[cluster]\nlog_level = 'info'", "did you mean log_level, before the first section?"),
@@ -235,4 +252,68 @@ fn a_ca_bundle_that_is_not_there_is_named() {
     assert_eq!(settings.ca_bundle_pem().unwrap(), None);
     settings.cluster.ca_bundle = Some("no/such.pem".into());
     assert!(settings.ca_bundle_pem().unwrap_err().message.contains("no/such.pem"));
+}
+
+const TWO: &str =
+    "[[clusters]]\ncontext = 'arn:x/blue'\nname = 'blue'\ntimeout_seconds = 7\n[[clusters]]\ncontext = 'green'\n";
+
+#[test]
+fn several_clusters_are_one_list_and_one_is_a_list_of_one() {
+    let settings = read(TWO).unwrap();
+    let each = settings.each_cluster();
+    let seen: Vec<_> = each.iter().map(|one| (one.cluster.context.as_deref(), one.cluster.timeout_seconds)).collect();
+    assert_eq!(seen, [(Some("arn:x/blue"), 7), (Some("green"), 5)]);
+    assert!(each.iter().all(|one| one.one_cluster().is_ok()));
+    assert!(settings.one_cluster().unwrap_err().hint.unwrap().contains("arn:x/blue, green"));
+    let one = read("[cluster]\ncontext = 'blue'").unwrap();
+    assert_eq!((one.each_cluster(), one.one_cluster()), (vec![one.clone()], Ok(())));
+}
+
+#[test]
+fn what_cannot_stand_in_a_list_of_clusters_is_refused_with_its_line() {
+    for (case, text, says) in [
+        (
+            "both forms",
+            "[cluster]\nname = 'a'\n[[clusters]]\ncontext = 'b'",
+            "[cluster] and [[clusters]] are both there",
+        ),
+        ("no context", "[[clusters]]\nname = 'a'", "line 1: clusters.context is missing"),
+        (
+            "a context twice",
+            "[[clusters]]\ncontext = 'a'\n[[clusters]]\ncontext = 'a'",
+            "line 3: clusters.context = \"a\" stands twice",
+        ),
+        (
+            "a name twice",
+            "[[clusters]]\ncontext = 'a'\nname = 'n'\n[[clusters]]\ncontext = 'b'\nname = 'n'",
+            "line 4: the contexts a and b are both called n: give each a clusters.name",
+        ),
+        (
+            "a derived name twice",
+            "[[clusters]]\ncontext = 'arn:eu/x'\n[[clusters]]\ncontext = 'arn:us/x'",
+            "line 3: the contexts arn:eu/x and arn:us/x are both called x",
+        ),
+    ] {
+        let message = error(text);
+        assert!(message.contains(says), "{case}: {message}");
+    }
+}
+
+#[test]
+fn a_context_is_chosen_by_its_context_or_name_and_what_is_left_out_is_known() {
+    let choose = |wanted: &str| {
+        let options = GlobalArgs { context: Some(wanted.to_owned()), ..GlobalArgs::default() };
+        Settings::from_text(TWO, "f", &options)
+    };
+    for (wanted, context, left_out) in
+        [("green", "green", "arn:x/blue"), ("blue", "arn:x/blue", "green"), ("arn:x/blue", "arn:x/blue", "green")]
+    {
+        let settings = choose(wanted).unwrap();
+        assert_eq!(settings.cluster.context.as_deref(), Some(context), "{wanted}");
+        assert_eq!(settings.one_cluster(), Ok(()), "{wanted}");
+        assert!(settings.all_clusters().unwrap_err().message.contains(left_out), "{wanted}");
+    }
+    let message = choose("red").unwrap_err().message;
+    assert!(message.contains("--context red: it is none of [[clusters]]: choose arn:x/blue, green"), "{message}");
+    assert_eq!(read(TWO).unwrap().all_clusters(), Ok(()));
 }

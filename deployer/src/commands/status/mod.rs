@@ -22,7 +22,7 @@ use crate::{
         CloudWatch,
         alarms::{Alarm, State},
     },
-    cluster::{Cluster, moment::Moment},
+    cluster::{Cluster, moment::Moment, webhook::Existing},
     console::{Console, Report},
     error::{ExitCode, Failure},
     interrupt::Interrupt,
@@ -96,7 +96,8 @@ struct Status {
     stack_name: String,
     region: Option<String>,
     stack: Part<StackPart>,
-    webhook: Part<WebhookPart>,
+    /// Of each cluster.
+    webhooks: Vec<Part<WebhookPart>>,
     decisions: Part<Decisions>,
     alarms: Part<Vec<Alarm>>,
     exemptions: Vec<Exemption>,
@@ -115,17 +116,23 @@ type InAws = (Option<String>, Option<Stack>, Part<StackPart>, Part<Decisions>, P
 
 impl Status {
     async fn look(settings: &Settings) -> Self {
-        let (in_aws, found) = tokio::join!(look_in_aws(settings), within(look_in_cluster(settings)));
+        let each = settings.each_cluster();
+        let looks = futures_util::future::join_all(each.iter().map(|one| within(look_in_cluster(one))));
+        let (in_aws, found) = tokio::join!(look_in_aws(settings), looks);
         let (region, deployed, stack, decisions, alarms) = in_aws;
-        let webhook = found.and_then(|(context, found)| {
-            webhook::inspect(settings, deployed.as_ref(), &context, found.as_ref(), Moment::here())
-        });
+        let inspect = |(one, found): (&Settings, Result<(String, Option<Existing>), Failure>)| {
+            let part = found.and_then(|(context, found)| {
+                webhook::inspect(one, deployed.as_ref(), &context, found.as_ref(), Moment::here())
+            });
+            Part::of(part)
+        };
+        let webhooks = each.iter().zip(found).map(inspect).collect();
         let mut status = Self {
             at: Moment::here(),
             stack_name: settings.stack_name.clone(),
             region,
             stack,
-            webhook: Part::of(webhook),
+            webhooks,
             decisions,
             alarms,
             exemptions: exemptions::of(settings, SystemTime::now()),
@@ -145,7 +152,9 @@ impl Status {
             Err(why) => unknown.push(format!("{name}: {why}")),
         };
         part("stack", self.stack.concerns(StackPart::concerns));
-        part("webhook", self.webhook.concerns(WebhookPart::concerns));
+        for webhook in &self.webhooks {
+            part("webhook", webhook.concerns(WebhookPart::concerns));
+        }
         part("decisions", self.decisions.concerns(|_| Vec::new()));
         part("alarms", self.alarms.concerns(|alarms| in_alarm(alarms)));
         unknown.extend(self.decisions.known().into_iter().flat_map(Decisions::unknown));
@@ -183,7 +192,7 @@ async fn within<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, 
     tokio::time::timeout(PATIENCE, work).await.unwrap_or_else(|_| Err(late()))
 }
 
-async fn look_in_cluster(settings: &Settings) -> Result<(String, Option<crate::cluster::webhook::Existing>), Failure> {
+async fn look_in_cluster(settings: &Settings) -> Result<(String, Option<Existing>), Failure> {
     let cluster = Cluster::connect(&settings.cluster).await?;
     let found = cluster.webhook(&settings.webhook_name()).await?;
     Ok((cluster.context().to_owned(), found))

@@ -15,7 +15,7 @@ impl fmt::Display for Status {
         let region = self.region.as_deref().unwrap_or("no region");
         write!(out, "{} in {region}, {}", self.stack_name, self.at)?;
         part(out, "stack", &words(&self.stack))?;
-        part(out, "webhook", &words(&self.webhook))?;
+        self.webhooks.iter().try_for_each(|webhook| part(out, "webhook", &words(webhook)))?;
         part(out, "decisions", &words(&self.decisions))?;
         let alarms = match &self.alarms {
             Part::Known(alarms) => alarm_words(alarms),

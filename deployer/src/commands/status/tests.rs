@@ -13,7 +13,7 @@ use crate::{
     },
     cluster::{caller::Caller, pause, webhook::Existing},
     golden,
-    settings::{FailurePolicy, OwnPolicy},
+    settings::{Credentials, FailurePolicy, OwnPolicy},
     synth::{self, WebhookManifest},
 };
 
@@ -56,6 +56,24 @@ fn a_webhook_as_the_settings_say_is_no_concern() {
     let part = inspected(|_| ());
     assert_eq!(part.concerns(), Vec::<String>::new());
     assert!(part.to_string().ends_with("\nas the settings say"), "{part}");
+}
+
+#[test]
+fn a_cluster_with_a_token_is_as_the_settings_say_without_a_secret_in_its_url() {
+    let mut settings = Settings::default();
+    let mut object = object(&settings);
+    settings.cluster.credentials = Credentials::Bearer;
+    let inspect = |object: &Value| {
+        let existing = Existing::new(object.clone());
+        registered(webhook::inspect(&settings, None, "staging", Some(&existing), now()).unwrap())
+    };
+    let told = inspect(&object).differences[0].to_string();
+    assert!(told.contains("of the caller blue -> without a caller's secret") && !told.contains(SECRET), "{told}");
+    for entry in object["webhooks"].as_array_mut().unwrap() {
+        entry["clientConfig"]["url"] = json!(format!("{ENDPOINT}/v1/blue"));
+    }
+    let found = inspect(&object);
+    assert_eq!((found.caller.as_deref(), found.differences), (Some("blue"), Vec::new()));
 }
 
 #[test]
@@ -153,7 +171,7 @@ fn status() -> Status {
         stack_name: "app".to_owned(),
         region: Some("eu-west-1".to_owned()),
         stack: Part::Known(stack),
-        webhook: Part::Known(inspected(|_| ())),
+        webhooks: vec![Part::Known(inspected(|_| ()))],
         decisions: Part::Known(Decisions { hour: counted(1, 12.0), day: counted(24, 340.0) }),
         alarms: Part::Known(vec![alarm("app-silence", State::Ok), alarm("app-undecided", State::Ok)]),
         exemptions: Vec::new(),
@@ -190,7 +208,7 @@ fn the_exit_code_tells_well_from_wrong_from_not_known() {
         (
             "wrong and not known",
             |s| {
-                s.webhook = unknown("no");
+                s.webhooks[0] = unknown("no");
                 s.stack = Part::Known(StackPart::absent());
             },
             Some(ExitCode::Changed),
@@ -221,7 +239,7 @@ fn a_screen_on_which_nothing_is_well_is_the_golden_one_and_each_part_says_its_ow
             ..StackPart::absent()
         };
         status.stack = Part::Known(stack);
-        status.webhook = Part::Known(inspected(|object| object["webhooks"][0]["failurePolicy"] = "Fail".into()));
+        status.webhooks[0] = Part::Known(inspected(|object| object["webhooks"][0]["failurePolicy"] = "Fail".into()));
         status.decisions = unknown("not yours (code AccessDenied, request id req-1)");
         status.alarms = Part::Known(vec![alarm("app-silence", State::Alarm), alarm("app-denials", State::Ok)]);
         let exemption = json!({
@@ -240,6 +258,6 @@ fn programs_get_a_part_or_why_there_is_none() {
     let json = serde_json::to_value(judged(|status| status.decisions = unknown("no"))).unwrap();
     assert_eq!(json["decisions"]["unknown"], "it cannot be read: no");
     assert_eq!(json["stack"]["status"], "UPDATE_COMPLETE");
-    assert_eq!(json["webhook"]["found"]["caller"], "blue");
+    assert_eq!(json["webhooks"][0]["found"]["caller"], "blue");
     assert_eq!((json["alarms"][0]["state"].as_str(), json["unknown"].as_array().map(Vec::len)), (Some("OK"), Some(1)));
 }

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::{
     cluster::{
-        caller::{Caller, CallerSecret},
+        caller::{Caller, CallerSecret, secrets_of},
         drift::{self, Difference},
         moment::Moment,
         pause::{self, Pause},
@@ -76,15 +76,14 @@ fn registered(
     found: &Existing,
     now: Moment,
 ) -> Result<Registered, Failure> {
-    let caller = found.caller();
-    let wanted = wanted(settings, stack, found, caller.as_ref())?;
+    let wanted = wanted(settings, stack, found)?;
     let entries = found.object()["webhooks"].as_array();
     let pods = entries.and_then(|entries| entries.iter().find(|entry| entry["name"] == ENTRY));
     let pause = pause::read(found.object());
     Ok(Registered {
         ours: found.is_ours(),
-        known: stack.zip(caller.as_ref()).map(|(stack, caller)| knows(stack, caller)),
-        caller: caller.map(|caller| caller.name),
+        known: stack.and_then(|stack| knows(stack, found)),
+        caller: found.caller_name(),
         endpoint: found.endpoint().map(str::to_owned),
         failure_policy: pods.and_then(|entry| entry["failurePolicy"].as_str()).map(str::to_owned),
         not_judged: pods.and_then(|entry| excluded_by_name(&entry["namespaceSelector"])),
@@ -103,28 +102,30 @@ fn excluded_by_name(selector: &Value) -> Option<Vec<String>> {
     (by_name && alone).then(|| names.collect())
 }
 
-fn knows(stack: &Stack, caller: &Caller) -> bool {
-    let digests = stack.parameters.get("CallerDigests").map_or("", String::as_str);
-    digests.split(',').any(|known| known.trim() == caller.entry())
+/// Of a token only that the stack knows none at all.
+fn knows(stack: &Stack, found: &Existing) -> Option<bool> {
+    let digests = stack.parameters.get(synth::PARAMETER_CALLER_DIGESTS).map_or("", String::as_str);
+    match (found.caller(), found.caller_name()) {
+        (Some(caller), _) => Some(digests.split(',').any(|known| known.trim() == caller.entry())),
+        (None, Some(name)) => (secrets_of(digests, &name) == 0).then_some(false),
+        (None, None) => None,
+    }
 }
 
 /// What the settings say, with the caller that is there: a deploy would keep it too.
-fn wanted(
-    settings: &Settings,
-    stack: Option<&Stack>,
-    found: &Existing,
-    caller: Option<&Caller>,
-) -> Result<Value, Failure> {
+fn wanted(settings: &Settings, stack: Option<&Stack>, found: &Existing) -> Result<Value, Failure> {
     let of_stack = stack.and_then(|stack| stack.outputs.get(synth::OUTPUT_API_ENDPOINT));
     // Where neither says it, the endpoint is no matter of this part.
     let endpoint = settings.cluster.endpoint.as_ref().or(of_stack).map(String::as_str);
     let endpoint = endpoint.or_else(|| found.endpoint()).unwrap_or("https://unknown.invalid");
-    let caller = match caller {
-        Some(caller) => caller.clone(),
-        None => Caller { name: "unknown".to_owned(), secret: CallerSecret::generate()? },
+    let name = settings.cluster.name.clone().or_else(|| found.caller_name());
+    let caller = Caller {
+        name: name.unwrap_or_else(|| "unknown".to_owned()),
+        // Of a token nothing is in the URL; and of a secret that is not there, any is another one.
+        secret: found.caller().map_or_else(CallerSecret::generate, |caller| Ok(caller.secret))?,
+        credentials: settings.cluster.credentials,
     };
-    let named = settings.cluster.name.clone().unwrap_or_else(|| caller.name.clone());
-    let url = Caller { name: named, ..caller }.url(endpoint);
+    let url = caller.url(endpoint);
     let ca_bundle = settings.ca_bundle_pem()?;
     let failure_policy = register::policy_of(settings, Some(found));
     register::manifest(settings, &WebhookManifest { url: &url, ca_bundle: ca_bundle.as_deref(), failure_policy })

@@ -6,12 +6,12 @@ use std::{fmt, path::Path};
 use serde::Serialize;
 use serde_json::Value;
 
-use super::{endpoint, secret_from_environment};
+use super::endpoint;
 use crate::{
     cli::CheckArgs,
     cluster::{
         Cluster,
-        caller::{Caller, name_of_context},
+        caller::{Caller, CallerSecret, name_of_context},
         drift::{self, Difference},
         pause::{self, Pause},
         policy,
@@ -20,7 +20,7 @@ use crate::{
     commands::{register, site},
     console::{Console, Report},
     error::{ExitCode, Failure},
-    settings::{FailurePolicy, Settings},
+    settings::{Credentials, FailurePolicy, Settings},
     synth::WebhookManifest,
 };
 
@@ -121,18 +121,21 @@ async fn found(settings: &Settings, name: &str) -> Result<Existing, Failure> {
 async fn wanted(settings: &Settings, file: Option<&Value>, existing: Option<&Existing>) -> Result<Value, Failure> {
     let in_file = file.map(|object| Existing::new(object.clone()));
     let known = in_file.iter().chain(existing).find_map(Existing::caller);
-    let caller = match (secret_from_environment()?, known) {
-        (Some(secret), known) => {
-            let context = settings.cluster.context.as_deref().map(name_of_context);
-            let name = settings.cluster.name.clone().or(known.map(|known| known.name)).or(context);
-            Caller { name: name.unwrap_or_default(), secret }
-        }
-        (None, Some(known)) => Caller { name: settings.cluster.name.clone().unwrap_or(known.name), ..known },
-        (None, None) => {
+    let known_name = in_file.iter().chain(existing).find_map(Existing::caller_name);
+    let credentials = settings.cluster.credentials;
+    let secret = match (site::given_secret()?, credentials, known) {
+        (Some(secret), ..) => secret,
+        // A token is in no manifest, so any will do.
+        (None, Credentials::Bearer, _) => CallerSecret::generate()?,
+        (None, Credentials::Url, Some(known)) => known.secret,
+        (None, Credentials::Url, None) => {
             return Err(Failure::new("no caller's secret was found in the URL of the webhook")
                 .with_hint("Give DEPLOYER_CALLER_SECRET, or run deployer deploy, which makes one."));
         }
     };
+    let context = settings.cluster.context.as_deref().map(name_of_context);
+    let name = settings.cluster.name.clone().or(known_name).or(context).unwrap_or_default();
+    let caller = Caller { name, secret, credentials };
     let endpoint = endpoint(settings).await?;
     let ca_bundle = site::ca_bundle(settings.cluster.ca_bundle.as_deref())?;
     let found = in_file.iter().chain(existing).find_map(|existing| policy::read(existing.object()));

@@ -49,13 +49,13 @@ pub(super) async fn tell(settings: &Settings, existing: &Existing, console: &mut
 async fn read(settings: &Settings, existing: &Existing) -> Result<Vec<String>, Failure> {
     let created = existing.object()["metadata"]["creationTimestamp"].as_str().and_then(Moment::parse);
     let created = created.ok_or_else(|| Failure::new("the cluster does not say since when the webhook is there"))?;
-    let caller = existing.caller().ok_or_else(|| Failure::new("the webhook's URL names no caller"))?;
+    let caller = existing.caller_name().ok_or_else(|| Failure::new("the webhook's URL names no caller"))?;
     let aws = aws::connect(settings).await?;
     let stack = StackClient::new(&aws.config, &settings.stack_name).existing(&aws.region).await?;
     let age = u64::try_from(Moment::here().since(created)).unwrap_or_default();
     let window = Window::last(Duration::from_secs(age).min(LONGEST), SystemTime::now());
     let api = stack.output(synth::OUTPUT_API_ID)?;
-    let subjects = [("cluster", caller.name.as_str()), ("api", api)].map(|(kind, name)| subject(kind, name));
+    let subjects = [("cluster", caller.as_str()), ("api", api)].map(|(kind, name)| subject(kind, name));
     let (readings, _) = CloudWatch::new(&aws.config).readings(&window, &subjects).await;
     let since = format!("since {created}{}", if age > LONGEST.as_secs() { ", of the last 455 days" } else { "" });
     Ok(std::iter::once(since).chain(TOLD.iter().map(|told| line(told, &readings))).collect())

@@ -6,6 +6,14 @@ use crate::error::ExitCode;
 /// A field of the world.
 type Field = fn(&mut World) -> &mut String;
 
+fn cluster(name: &str) -> ClusterWorld {
+    ClusterWorld {
+        cluster: format!("{name} (https://{name})"),
+        webhook_state: "absent".to_owned(),
+        caller: format!("{name} (gets a new secret)"),
+    }
+}
+
 fn world() -> World {
     World {
         account: "111122223333".to_owned(),
@@ -15,9 +23,7 @@ fn world() -> World {
         stack: "app".to_owned(),
         stack_state: "absent".to_owned(),
         bucket: "b (there)".to_owned(),
-        cluster: "prod (https://k8s)".to_owned(),
-        webhook_state: "absent".to_owned(),
-        caller: "prod (gets a new secret)".to_owned(),
+        clusters: ["prod", "staging"].map(cluster).to_vec(),
     }
 }
 
@@ -68,7 +74,7 @@ fn what_is_not_whole_or_not_ours_is_refused_wherever_it_breaks_off() {
     }
     let text = String::from_utf8(whole).unwrap();
     for (case, old, new, says) in [
-        ("another schema", "deployer-plan/1", "deployer-plan/2", "schema"),
+        ("another schema", "deployer-plan/2", "deployer-plan/3", "schema"),
         ("another version", &format!("\"{}\"", env!("CARGO_PKG_VERSION")), "\"99.0.0\"", "99.0.0"),
         ("another template", "Resources: {}", "Resources: []", "changed"),
         ("a field more", "\"tags\":", "\"more\": 1, \"tags\":", "whole"),
@@ -98,9 +104,9 @@ fn a_world_that_moved_is_refused_and_all_that_moved_is_named() {
         ("stack", |world| &mut world.stack),
         ("stack was changed", |world| &mut world.stack_state),
         ("bucket", |world| &mut world.bucket),
-        ("cluster", |world| &mut world.cluster),
-        ("webhook", |world| &mut world.webhook_state),
-        ("caller", |world| &mut world.caller),
+        ("cluster", |world| &mut world.clusters[1].cluster),
+        ("webhook", |world| &mut world.clusters[1].webhook_state),
+        ("caller", |world| &mut world.clusters[1].caller),
     ];
     for (says, field) in moves {
         let mut now = world();
@@ -114,7 +120,7 @@ fn a_world_that_moved_is_refused_and_all_that_moved_is_named() {
 fn any_setting_that_differs_is_another_digest() {
     let one = Settings::default();
     let other = Settings { memory_mib: 512, ..Settings::default() };
-    assert_eq!(settings_digest(&one, None), settings_digest(&one.clone(), None));
-    assert_ne!(settings_digest(&one, None), settings_digest(&other, None));
-    assert_ne!(settings_digest(&one, None), settings_digest(&one, Some("pem")));
+    assert_eq!(settings_digest(&one, &[None]), settings_digest(&one.clone(), &[None]));
+    assert_ne!(settings_digest(&one, &[None]), settings_digest(&other, &[None]));
+    assert_ne!(settings_digest(&one, &[None]), settings_digest(&one, &[Some("pem")]));
 }
