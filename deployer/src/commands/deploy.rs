@@ -65,6 +65,9 @@ async fn deploy(settings: &Settings, args: &DeployArgs, console: &mut Console) -
     }
     let stack = Box::pin(site.deploy_stack(&draft, drafted.prepared, &mut consent, console, &interrupt)).await?;
     let endpoint = site::endpoint(settings, &stack)?;
+    if let Some(dns) = site::dns(&stack) {
+        console.say(&dns);
+    }
     site.probe(settings, endpoint, console, &interrupt).await?;
     let proof = site.register(settings, endpoint, console, &interrupt).await?;
     site.tidy(settings, &draft.location, &stack, console).await;
@@ -182,6 +185,7 @@ impl Site {
             endpoint,
             caller: &self.caller,
             ca_bundle: settings.cluster.ca_bundle.as_deref(),
+            client_identity: settings.domain.client_identity.as_deref(),
             refuses: settings.refuses(probe::PROBED.0, probe::PROBED.1),
             ignored_namespaces: &settings.ignored_namespaces,
         };

@@ -3,6 +3,7 @@
 //! Nothing here talks to AWS or to a cluster: what only they can tell (account, region of a profile) is asked later.
 
 mod check;
+mod domain;
 mod file;
 mod policy;
 
@@ -11,7 +12,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-pub use self::policy::OwnPolicy;
+pub use self::{domain::Domain, policy::OwnPolicy};
 use crate::{
     cli::GlobalArgs,
     error::{ExitCode, Failure},
@@ -41,6 +42,10 @@ pub struct Settings {
     pub log_retention_days: u32,
     /// Memory of the function in MiB, 128..=10240.
     pub memory_mib: u32,
+    /// Calls that the function answers at once at most, and that are kept free for it; `None`: what the account has left.
+    pub reserved_concurrency: Option<u32>,
+    /// ARN of the KMS key that both log groups are encrypted with; `None`: `CloudWatch`'s own key.
+    pub log_kms_key_arn: Option<String>,
     /// Architecture of the function; `None`: arm64 where this machine can build it, else the machine's own.
     pub architecture: Option<Architecture>,
     /// Bucket of the owner for the artefact; `None`: the bootstrap stack's.
@@ -55,6 +60,8 @@ pub struct Settings {
     pub dashboard: bool,
     /// Whether Lambda traces calls to the function with X-Ray, which is billed by the trace.
     pub tracing: bool,
+    /// The owner's name for the endpoint (`[domain]`).
+    pub domain: Domain,
     /// Who is told when something is wrong (`[alarms]`).
     pub alarms: Alarms,
     /// The cluster that calls (`[cluster]`).
@@ -185,6 +192,8 @@ impl Default for Settings {
             log_level: LogLevel::Info,
             log_retention_days: 90,
             memory_mib: 256,
+            reserved_concurrency: None,
+            log_kms_key_arn: None,
             architecture: None,
             artifact_bucket: None,
             permissions_boundary: None,
@@ -192,6 +201,7 @@ impl Default for Settings {
             tags: BTreeMap::new(),
             dashboard: true,
             tracing: false,
+            domain: Domain::default(),
             alarms: Alarms::default(),
             cluster: Cluster {
                 context: None,
@@ -237,6 +247,7 @@ impl Settings {
         errors.extend(settings.lay_over(options));
         // After the options: the region says of which partition the policy may speak.
         errors.extend(policy::finish(&mut settings, name));
+        errors.extend(domain::finish(&settings).into_iter().map(|what| format!("{name}: {what}")));
         match errors.as_slice() {
             [] => Ok(settings),
             [only] => Err(Failure::usage(only.clone())),

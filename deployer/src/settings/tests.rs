@@ -27,6 +27,8 @@ fn every_key_is_read() {
         log_level = "debug"
         log_retention_days = 365
         memory_mib = 1_024
+        reserved_concurrency = 50
+        log_kms_key_arn = "arn:aws:kms:eu-central-1:111122223333:key/mrk-0a"
         architecture = "x86_64"
         artifact_bucket = "our-artefacts"
         dashboard = false
@@ -48,6 +50,13 @@ fn every_key_is_read() {
         failure_policy = "Fail"
         timeout_seconds = 30
         ca_sha256 = "AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB"
+        [domain]
+        name = "webhook.example.com"
+        certificate_arn = "arn:aws:acm:eu-central-1:111122223333:certificate/0a-1"
+        truststore = "s3://our-trust/webhook/clients.pem"
+        truststore_version = "abc.1_2"
+        client_identity = "client.pem"
+        default_endpoint = false
         [tags]
         "cost center" = "a/b"
     "#;
@@ -62,6 +71,8 @@ fn every_key_is_read() {
         log_level: LogLevel::Debug,
         log_retention_days: 365,
         memory_mib: 1024,
+        reserved_concurrency: Some(50),
+        log_kms_key_arn: Some("arn:aws:kms:eu-central-1:111122223333:key/mrk-0a".to_owned()),
         architecture: Some(Architecture::X86_64),
         artifact_bucket: Some("our-artefacts".to_owned()),
         permissions_boundary: Some("arn:aws-us-gov:iam::111122223333:policy/team/boundary".to_owned()),
@@ -69,6 +80,14 @@ fn every_key_is_read() {
         tags: BTreeMap::from([("cost center".to_owned(), "a/b".to_owned())]),
         dashboard: false,
         tracing: true,
+        domain: Domain {
+            name: Some("webhook.example.com".to_owned()),
+            certificate_arn: Some("arn:aws:acm:eu-central-1:111122223333:certificate/0a-1".to_owned()),
+            truststore: Some("s3://our-trust/webhook/clients.pem".to_owned()),
+            truststore_version: Some("abc.1_2".to_owned()),
+            client_identity: Some("client.pem".into()),
+            default_endpoint: false,
+        },
         alarms: Alarms {
             enabled: false,
             topic_arn: Some("arn:aws-cn:sns:cn-north-1:111122223333:on_call-1".to_owned()),
@@ -135,6 +154,36 @@ fn every_bad_value_is_refused_with_its_line_its_key_and_the_way_out() {
         ("bucket too short", "artifact_bucket = 'ab'", "artifact_bucket", "3 to 63"),
         ("boundary a name", "permissions_boundary = 'boundary'", "permissions_boundary", "ARN"),
         ("boundary a role", "permissions_boundary = 'arn:aws:iam::111122223333:role/r'", "permissions_boundary", "ARN"),
+        ("concurrency of nothing", "reserved_concurrency = 0", "reserved_concurrency", "leave the key out"),
+        ("concurrency in quotes", "reserved_concurrency = '5'", "reserved_concurrency", "whole number"),
+        ("key an id", "log_kms_key_arn = 'mrk-0a'", "log_kms_key_arn", "arn:aws:kms"),
+        (
+            "key an alias",
+            "log_kms_key_arn = 'arn:aws:kms:eu-west-1:111122223333:alias/logs'",
+            "log_kms_key_arn",
+            "not of an alias",
+        ),
+        ("domain no section", "domain = 'a.example.com'", "domain", "[domain]"),
+        ("domain a URL", "[domain]\nname = 'https://a.example.com'", "domain.name", "without https://"),
+        ("domain a wildcard", "[domain]\nname = '*.example.com'", "domain.name", "wildcard"),
+        ("domain upper-case", "[domain]\nname = 'A.example.com'", "domain.name", "lower case"),
+        ("domain without a dot", "[domain]\nname = 'webhook'", "domain.name", "webhook.example.com"),
+        (
+            "certificate of IAM",
+            "[domain]\ncertificate_arn = 'arn:aws:iam::111122223333:server-certificate/a'",
+            "domain.certificate_arn",
+            "arn:aws:acm",
+        ),
+        ("truststore a path", "[domain]\ntruststore = 'clients.pem'", "domain.truststore", "s3://bucket/key"),
+        (
+            "truststore without a key",
+            "[domain]\ntruststore = 's3://our-trust/'",
+            "domain.truststore",
+            "s3://bucket/key",
+        ),
+        ("version empty", "[domain]\ntruststore_version = ''", "domain.truststore_version", "version id"),
+        ("identity empty", "[domain]\nclient_identity = ''", "domain.client_identity", "leave the key out"),
+        ("endpoint in quotes", "[domain]\ndefault_endpoint = 'no'", "domain.default_endpoint", "true or false"),
         ("registry no section", "registry = 1", "registry", "[registry]"),
         ("registry id short", "[registry]\nids = ['1111']", "registry.ids", "12 digits"),
         ("registry id a number", "[registry]\nids = [111122223333]", "registry.ids", "string in quotes"),
