@@ -93,7 +93,8 @@ fn templates(dir: &Path) -> Vec<PathBuf> {
     let stack = synth::stack_template(&settings, &location, Architecture::Arm64).expect("the stack renders");
     let options = synth::stack_template(&options, &location, Architecture::Arm64).expect("every option renders");
     let bootstrap = synth::bootstrap_template(&settings).expect("the bootstrap stack renders");
-    [("stack.yaml", stack), ("options.yaml", options), ("bootstrap.yaml", bootstrap)]
+    let application = synth::application_template(&settings, Architecture::Arm64).expect("the application renders");
+    [("stack.yaml", stack), ("template.yaml", application), ("options.yaml", options), ("bootstrap.yaml", bootstrap)]
         .map(|(name, text)| {
             let path = dir.join(name);
             std::fs::write(&path, text).expect("it can be written");

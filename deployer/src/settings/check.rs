@@ -161,6 +161,21 @@ pub(super) fn concurrency(value: u32) -> Checked {
     rule((1..=100_000).contains(&value), "use a number of calls at once from 1 to 100000, or leave the key out")
 }
 
+pub(super) fn application(value: &str) -> Checked {
+    rule(value.len() <= 140 && is_all(value, is_name_char), "use up to 140 letters, digits and hyphens")
+}
+
+/// As the Serverless Application Repository has it.
+pub(super) fn author(value: &str) -> Checked {
+    let words = || value.split('-').all(|word| is_all(word, |c| c.is_ascii_lowercase() || c.is_ascii_digit()));
+    rule(value.len() <= 127 && words(), "use up to 127 lower-case letters and digits, with single hyphens between them")
+}
+
+pub(super) fn page(value: &str) -> Checked {
+    let rest = value.strip_prefix("https://");
+    rule(rest.is_some_and(|rest| is_all(rest, |c| c.is_ascii_graphic())), "use the address of a page, https://…")
+}
+
 /// The API's endpoint is the base of the caller's URL: what comes after the host is the deployer's.
 pub(super) fn endpoint(value: &str) -> Checked {
     let host_and_port = value.strip_prefix("https://").is_some_and(|rest| {

@@ -77,6 +77,19 @@ const ALARMS: &[(&str, Take)] = &[
     ("topic_arn", |s, v| put(&mut s.alarms.topic_arn, v, check::topic_arn)),
 ];
 
+/// Keys of `[application]`.
+const APPLICATION: &[(&str, Take)] = &[
+    ("author", |s, v| {
+        text(v)?.clone_into(&mut s.application.author);
+        check::author(&s.application.author)
+    }),
+    ("home_page", |s, v| put(&mut s.application.home_page, v, check::page)),
+    ("name", |s, v| {
+        text(v)?.clone_into(&mut s.application.name);
+        check::application(&s.application.name)
+    }),
+];
+
 /// Keys of `[cluster]`.
 const CLUSTER: &[(&str, Take)] = &[
     ("ca_bundle", |s, v| {
@@ -119,8 +132,13 @@ const DOMAIN: &[(&str, Take)] = &[
 ];
 
 /// Sections with keys of their own; `[tags]` takes any key.
-const SECTIONS: &[(&str, &[(&str, Take)])] =
-    &[("alarms", ALARMS), ("cluster", CLUSTER), ("domain", DOMAIN), ("registry", REGISTRY)];
+const SECTIONS: &[(&str, &[(&str, Take)])] = &[
+    ("alarms", ALARMS),
+    ("application", APPLICATION),
+    ("cluster", CLUSTER),
+    ("domain", DOMAIN),
+    ("registry", REGISTRY),
+];
 const TAGS: &str = "tags";
 /// Has a shape of its own, shared with the function.
 const POLICY: &str = "policy";

@@ -62,6 +62,8 @@ pub struct Settings {
     pub tracing: bool,
     /// The owner's name for the endpoint (`[domain]`).
     pub domain: Domain,
+    /// How the stack is published for others (`[application]`).
+    pub application: Application,
     /// Who is told when something is wrong (`[alarms]`).
     pub alarms: Alarms,
     /// The cluster that calls (`[cluster]`).
@@ -89,6 +91,24 @@ pub struct Cluster {
     pub ca_sha256: Option<String>,
     /// The context that the person has named (`--confirm-context`); no key of the file.
     pub confirmed: Option<String>,
+}
+
+/// What the Serverless Application Repository shows of the stack, where it is published there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Application {
+    /// 1 to 140 letters, digits and hyphens.
+    pub name: String,
+    /// Who publishes it: up to 127 lower-case letters, digits and single hyphens.
+    pub author: String,
+    /// `https://…`, where its source and more about it are.
+    pub home_page: Option<String>,
+}
+
+impl Default for Application {
+    fn default() -> Self {
+        let own = || "ecr-compliance-webhook".to_owned();
+        Self { name: own(), author: own(), home_page: None }
+    }
 }
 
 /// The alarms of the stack.
@@ -202,6 +222,7 @@ impl Default for Settings {
             dashboard: true,
             tracing: false,
             domain: Domain::default(),
+            application: Application::default(),
             alarms: Alarms::default(),
             cluster: Cluster {
                 context: None,

@@ -50,6 +50,10 @@ fn every_key_is_read() {
         failure_policy = "Fail"
         timeout_seconds = 30
         ca_sha256 = "AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB"
+        [application]
+        name = "Our-webhook"
+        author = "our-team-2"
+        home_page = "https://example.com/webhook"
         [domain]
         name = "webhook.example.com"
         certificate_arn = "arn:aws:acm:eu-central-1:111122223333:certificate/0a-1"
@@ -88,6 +92,11 @@ fn every_key_is_read() {
             client_identity: Some("client.pem".into()),
             default_endpoint: false,
         },
+        application: Application {
+            name: "Our-webhook".to_owned(),
+            author: "our-team-2".to_owned(),
+            home_page: Some("https://example.com/webhook".to_owned()),
+        },
         alarms: Alarms {
             enabled: false,
             topic_arn: Some("arn:aws-cn:sns:cn-north-1:111122223333:on_call-1".to_owned()),
@@ -109,6 +118,14 @@ fn every_key_is_read() {
     assert_eq!(settings, expected);
     assert_eq!(settings.webhook_name(), "webhook-2");
     assert_eq!(settings.bootstrap_stack_name(), "Webhook-2-bootstrap");
+}
+
+/// The last line of `text` is refused.
+fn refuses(case: &str, text: &str, key: &str, way_out: &str) {
+    let message = error(text);
+    let line = text.lines().count();
+    assert!(message.contains(&format!("deployer.toml line {line}: {key} = ")), "{case}: {message}");
+    assert!(message.contains(way_out), "{case}: {message}");
 }
 
 #[test]
@@ -154,6 +171,36 @@ fn every_bad_value_is_refused_with_its_line_its_key_and_the_way_out() {
         ("bucket too short", "artifact_bucket = 'ab'", "artifact_bucket", "3 to 63"),
         ("boundary a name", "permissions_boundary = 'boundary'", "permissions_boundary", "ARN"),
         ("boundary a role", "permissions_boundary = 'arn:aws:iam::111122223333:role/r'", "permissions_boundary", "ARN"),
+        ("registry no section", "registry = 1", "registry", "[registry]"),
+        ("registry id short", "[registry]\nids = ['1111']", "registry.ids", "12 digits"),
+        ("registry id a number", "[registry]\nids = [111122223333]", "registry.ids", "string in quotes"),
+        ("registry region", "[registry]\nregions = ['Ireland']", "registry.regions", "eu-west-1"),
+        ("cluster no section", "cluster = 'staging'", "cluster", "[cluster]"),
+        ("context empty", "[cluster]\ncontext = ''", "cluster.context", "leave the key out"),
+        ("caller upper-case", "[cluster]\nname = 'Staging'", "cluster.name", "lower-case"),
+        ("caller empty", "[cluster]\nname = ''", "cluster.name", "lower-case"),
+        ("endpoint http", "[cluster]\nendpoint = 'http://a'", "cluster.endpoint", "https://host"),
+        ("endpoint with a path", "[cluster]\nendpoint = 'https://a/b'", "cluster.endpoint", "without a path"),
+        ("endpoint with a slash", "[cluster]\nendpoint = 'https://a/'", "cluster.endpoint", "slash"),
+        ("endpoint with a bad port", "[cluster]\nendpoint = 'https://a:70000'", "cluster.endpoint", "port"),
+        ("endpoint without host", "[cluster]\nendpoint = 'https://'", "cluster.endpoint", "https://host"),
+        ("bundle empty", "[cluster]\nca_bundle = ''", "cluster.ca_bundle", "leave the key out"),
+        ("a short fingerprint", "[cluster]\nca_sha256 = 'ab:cd'", "cluster.ca_sha256", "64 hex digits"),
+        ("policy lower-case", "[cluster]\nfailure_policy = 'ignore'", "cluster.failure_policy", "Ignore, Fail"),
+        ("timeout too short", "[cluster]\ntimeout_seconds = 4", "cluster.timeout_seconds", "5 to 30"),
+        ("timeout too long", "[cluster]\ntimeout_seconds = 31", "cluster.timeout_seconds", "5 to 30"),
+        ("tags no section", "tags = ['a']", "tags", "[tags]"),
+        ("tag of AWS", "[tags]\n'aws:x' = 'a'", "tags.aws:x", "aws:"),
+        ("tag no string", "[tags]\na = true", "tags.a", "string in quotes"),
+        ("tag with a quote", "[tags]\na = '\"'", "tags.a", "letters"),
+    ] {
+        refuses(case, text, key, way_out);
+    }
+}
+
+#[test]
+fn every_bad_value_of_an_option_of_the_stack_is_refused_in_the_same_way() {
+    for (case, text, key, way_out) in [
         ("concurrency of nothing", "reserved_concurrency = 0", "reserved_concurrency", "leave the key out"),
         ("concurrency in quotes", "reserved_concurrency = '5'", "reserved_concurrency", "whole number"),
         ("key an id", "log_kms_key_arn = 'mrk-0a'", "log_kms_key_arn", "arn:aws:kms"),
@@ -184,33 +231,12 @@ fn every_bad_value_is_refused_with_its_line_its_key_and_the_way_out() {
         ("version empty", "[domain]\ntruststore_version = ''", "domain.truststore_version", "version id"),
         ("identity empty", "[domain]\nclient_identity = ''", "domain.client_identity", "leave the key out"),
         ("endpoint in quotes", "[domain]\ndefault_endpoint = 'no'", "domain.default_endpoint", "true or false"),
-        ("registry no section", "registry = 1", "registry", "[registry]"),
-        ("registry id short", "[registry]\nids = ['1111']", "registry.ids", "12 digits"),
-        ("registry id a number", "[registry]\nids = [111122223333]", "registry.ids", "string in quotes"),
-        ("registry region", "[registry]\nregions = ['Ireland']", "registry.regions", "eu-west-1"),
-        ("cluster no section", "cluster = 'staging'", "cluster", "[cluster]"),
-        ("context empty", "[cluster]\ncontext = ''", "cluster.context", "leave the key out"),
-        ("caller upper-case", "[cluster]\nname = 'Staging'", "cluster.name", "lower-case"),
-        ("caller empty", "[cluster]\nname = ''", "cluster.name", "lower-case"),
-        ("endpoint http", "[cluster]\nendpoint = 'http://a'", "cluster.endpoint", "https://host"),
-        ("endpoint with a path", "[cluster]\nendpoint = 'https://a/b'", "cluster.endpoint", "without a path"),
-        ("endpoint with a slash", "[cluster]\nendpoint = 'https://a/'", "cluster.endpoint", "slash"),
-        ("endpoint with a bad port", "[cluster]\nendpoint = 'https://a:70000'", "cluster.endpoint", "port"),
-        ("endpoint without host", "[cluster]\nendpoint = 'https://'", "cluster.endpoint", "https://host"),
-        ("bundle empty", "[cluster]\nca_bundle = ''", "cluster.ca_bundle", "leave the key out"),
-        ("a short fingerprint", "[cluster]\nca_sha256 = 'ab:cd'", "cluster.ca_sha256", "64 hex digits"),
-        ("policy lower-case", "[cluster]\nfailure_policy = 'ignore'", "cluster.failure_policy", "Ignore, Fail"),
-        ("timeout too short", "[cluster]\ntimeout_seconds = 4", "cluster.timeout_seconds", "5 to 30"),
-        ("timeout too long", "[cluster]\ntimeout_seconds = 31", "cluster.timeout_seconds", "5 to 30"),
-        ("tags no section", "tags = ['a']", "tags", "[tags]"),
-        ("tag of AWS", "[tags]\n'aws:x' = 'a'", "tags.aws:x", "aws:"),
-        ("tag no string", "[tags]\na = true", "tags.a", "string in quotes"),
-        ("tag with a quote", "[tags]\na = '\"'", "tags.a", "letters"),
+        ("application's name", "[application]\nname = 'our webhook'", "application.name", "hyphens"),
+        ("author upper-case", "[application]\nauthor = 'Team'", "application.author", "lower-case"),
+        ("author with two hyphens", "[application]\nauthor = 'a--b'", "application.author", "single hyphens"),
+        ("page http", "[application]\nhome_page = 'http://example.com'", "application.home_page", "https://"),
     ] {
-        let message = error(text);
-        let line = text.lines().count();
-        assert!(message.contains(&format!("deployer.toml line {line}: {key} = ")), "{case}: {message}");
-        assert!(message.contains(way_out), "{case}: {message}");
+        refuses(case, text, key, way_out);
     }
 }
 

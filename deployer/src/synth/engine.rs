@@ -17,6 +17,7 @@ macro_rules! embedded {
 
 /// Every file of `templates/`. A test walks the folder and holds this list to it.
 pub(super) const EMBEDDED: &[(&str, &str)] = embedded![
+    "application.md.tera",
     "bootstrap.yaml.tera",
     "partials/alarm_actions.yaml.tera",
     "resources/alarm_topic.yaml.tera",

@@ -1,5 +1,6 @@
 //! Settings into text: the stack template, the bootstrap template, the webhook manifest. Pure, offline, byte-stable.
 
+mod application;
 mod check;
 mod engine;
 mod overrides;
@@ -9,6 +10,9 @@ use std::collections::BTreeMap;
 
 use tera::Context;
 
+pub use self::application::{
+    CODE_FILE, Format, LICENSE, LICENSE_FILE, README_FILE, application_readme, application_template,
+};
 pub use self::overrides::read as read_overrides;
 pub use self::webhook::{WebhookManifest, webhook_manifest};
 use crate::{
@@ -138,6 +142,8 @@ fn stack_context(settings: &Settings, artifact: &ArtifactLocation, architecture:
     context.insert("reserved_concurrency", &settings.reserved_concurrency);
     context.insert("log_kms_key_arn", &settings.log_kms_key_arn);
     context.insert("domain", &domain(&settings.domain));
+    // Only what is published has one.
+    context.insert("application", &None::<()>);
     context.insert("alarms", &settings.alarms.enabled);
     context.insert("alarm_topic_arn", &settings.alarms.topic_arn);
     context.insert("alarm_silence_hours", &settings.alarms.silence_hours);
