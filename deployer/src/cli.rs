@@ -103,6 +103,13 @@ pub enum Command {
     #[command(after_help = "Example:\n  deployer status --watch\n\n\
         Exit code: 0 all is well, 1 something could not be told, 5 something needs attention.")]
     Status(StatusArgs),
+    /// Print what completes the deployer's commands in a shell
+    #[command(
+        after_help = "Example:\n  deployer completions bash > ~/.local/share/bash-completion/completions/deployer\n  \
+        deployer completions zsh > ~/.zfunc/_deployer\n  \
+        deployer completions fish > ~/.config/fish/completions/deployer.fish"
+    )]
+    Completions(CompletionsArgs),
 }
 
 impl Command {
@@ -125,14 +132,18 @@ impl Command {
 /// Options of `deployer synth`.
 #[derive(Debug, Clone, Default, Args)]
 pub struct SynthArgs {
-    /// Write stack.yaml and bootstrap.yaml into this folder instead of printing the stack
+    /// Write stack.yaml and bootstrap.yaml into this folder instead of printing the stack; with --format sam what
+    /// `sam package` takes: template.yaml, README.md, LICENSE and, with --artifact, function.zip
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
     /// A built `bootstrap` binary: its hash and architecture go into the template instead of placeholders
     #[arg(long, value_name = "FILE")]
     pub artifact: Option<PathBuf>,
+    /// As it is deployed (cloudformation), or as an application to publish in the Serverless Application Repository (sam)
+    #[arg(long, value_enum, value_name = "FORMAT", default_value = "cloudformation", hide_possible_values = true)]
+    pub format: synth::Format,
     /// Print the function's policy.json instead of the stack
-    #[arg(long, conflicts_with_all = ["out", "artifact", "check"])]
+    #[arg(long, conflicts_with_all = ["out", "artifact", "check", "format"])]
     pub policy: bool,
     /// Check the templates instead of printing them: references, duplicate keys, capabilities; with cfn-lint if it is found
     #[arg(long, conflicts_with = "out")]
@@ -140,6 +151,14 @@ pub struct SynthArgs {
     /// Where templates of your own are.
     #[command(flatten)]
     pub templates: TemplatesArgs,
+}
+
+/// Options of `deployer completions`.
+#[derive(Debug, Clone, Args)]
+pub struct CompletionsArgs {
+    /// The shell
+    #[arg(value_enum, value_name = "SHELL")]
+    pub shell: commands::completions::Shell,
 }
 
 /// Templates of the owner's.
@@ -409,6 +428,10 @@ fn duration(text: &str) -> Result<Duration, String> {
 /// # Errors
 /// Whatever the subcommand fails with; `Usage` when the settings are wrong.
 pub async fn run(cli: Cli, console: &mut Console) -> Result<ExitCode, Failure> {
+    // It is asked for when a shell starts: wrong settings are no matter of it.
+    if let Command::Completions(args) = &cli.command {
+        return commands::completions::run(args.shell, console).map(|()| ExitCode::Ok);
+    }
     let mut settings = Settings::load(&cli.global)?;
     if let Some(dir) = cli.command.templates() {
         settings.templates = synth::read_overrides(dir)?;
@@ -420,6 +443,7 @@ pub async fn run(cli: Cli, console: &mut Console) -> Result<ExitCode, Failure> {
         Command::Synth(args) => commands::synth::run(&settings, args, console),
         // On the heap: the futures of the long commands are large.
         Command::IamPolicy(args) => commands::iam_policy::run(&settings, args, console),
+        Command::Completions(args) => commands::completions::run(args.shell, console),
         // The one command that answers by its exit code too.
         Command::Plan(args) => return Box::pin(commands::plan::run(&settings, args, console)).await,
         Command::Cancel => Box::pin(commands::cancel::run(&settings, console)).await,
@@ -456,6 +480,7 @@ mod tests {
             &["plan"],
             &["deploy"],
             &["cancel"],
+            &["completions"],
             &["rollback"],
             &["destroy"],
             &["doctor"],
@@ -494,7 +519,7 @@ mod tests {
         }
         let mut found = 0;
         walk(&Cli::command(), &mut found);
-        assert_eq!(found, 18, "each subcommand was looked at");
+        assert_eq!(found, 19, "each subcommand was looked at");
     }
 
     #[test]

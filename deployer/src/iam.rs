@@ -61,6 +61,8 @@ const CALLS: &[Row] = &[
 /// What `CloudFormation` does for a resource of each type.
 const TYPES: &[(&str, &[Row])] = &[
     ("AWS::ApiGatewayV2::Api", API),
+    ("AWS::ApiGatewayV2::ApiMapping", MAPPING),
+    ("AWS::ApiGatewayV2::DomainName", DOMAIN),
     ("AWS::ApiGatewayV2::Integration", API),
     ("AWS::ApiGatewayV2::Route", API),
     ("AWS::ApiGatewayV2::Stage", STAGE),
@@ -148,6 +150,7 @@ const TYPES: &[(&str, &[Row])] = &[
                     "logs:CreateLogGroup",
                     "logs:DeleteLogGroup",
                     "logs:DeleteRetentionPolicy",
+                    "logs:DisassociateKmsKey",
                     "logs:ListTagsForResource",
                     "logs:PutRetentionPolicy",
                     "logs:TagResource",
@@ -232,6 +235,42 @@ const API: &[Row] = &[Row {
     ],
 }];
 
+/// The domain's own path.
+const MAPPING: &[Row] = &[Row {
+    on: &["arn:PARTITION:apigateway:REGION::/domainnames", "arn:PARTITION:apigateway:REGION::/domainnames/*"],
+    actions: &["apigateway:DELETE", "apigateway:GET", "apigateway:PATCH", "apigateway:POST"],
+}];
+
+/// The first domain of an account makes the role by which API Gateway reads certificates.
+const DOMAIN: &[Row] = &[
+    Row { on: MAPPING[0].on, actions: MAPPING[0].actions },
+    Row {
+        on: &["arn:PARTITION:apigateway:REGION::/domainnames", "arn:PARTITION:apigateway:REGION::/domainnames/*"],
+        actions: &[
+            "apigateway:AddCertificateToDomain",
+            "apigateway:RemoveCertificateFromDomain",
+            "apigateway:TagResource",
+            "apigateway:UntagResource",
+        ],
+    },
+    Row {
+        on: &[
+            "arn:PARTITION:iam::ACCOUNT:role/aws-service-role/ops.apigateway.amazonaws.com/AWSServiceRoleForAPIGateway",
+        ],
+        actions: &["iam:CreateServiceLinkedRole"],
+    },
+];
+
+/// What an option takes beyond its type of resource. What takes an option back is among the rights of the type, since it is
+/// needed when the settings do not have the option any more.
+const RESERVED: Row = Row { on: &[FUNCTION], actions: &["lambda:PutFunctionConcurrency"] };
+const ENCRYPTED: Row = Row {
+    on: &["ARN(logs):log-group:/aws/lambda/STACK*", "ARN(logs):log-group:/aws/vendedlogs/apigateway/STACK*"],
+    actions: &["logs:AssociateKmsKey"],
+};
+/// API Gateway reads the truststore in the person's name.
+const TRUSTED: Row = Row { on: &["arn:PARTITION:s3:::TRUSTSTORE"], actions: &["s3:GetObject", "s3:GetObjectVersion"] };
+
 /// A stage with an access log makes a log delivery, which has no ARN.
 const STAGE: &[Row] = &[
     Row { on: API[0].on, actions: API[0].actions },
@@ -284,6 +323,9 @@ pub fn policy(settings: &Settings, place: &Place) -> Result<Value, Failure> {
         })?;
         rows.extend(known.1);
     }
+    rows.extend(settings.reserved_concurrency.map(|_| &RESERVED));
+    rows.extend(settings.log_kms_key_arn.as_ref().map(|_| &ENCRYPTED));
+    rows.extend(settings.domain.truststore.as_ref().map(|_| &TRUSTED));
     // One statement for each set of resources; what is conditional stands alone.
     let mut statements: BTreeMap<(Vec<String>, Option<String>), BTreeSet<&str>> = BTreeMap::new();
     for row in rows {
@@ -324,6 +366,7 @@ fn resource(pattern: &str, settings: &Settings, place: &Place) -> String {
     let own = format!("ecr-compliance-webhook-{}-{}", place.account, place.region);
     let bucket = settings.artifact_bucket.as_deref().unwrap_or(&own);
     let generated: String = settings.stack_name.chars().take(GENERATED_NAME).collect();
+    let truststore = settings.domain.truststore.as_deref().unwrap_or_default();
     let text = match pattern.strip_prefix("ARN(").and_then(|rest| rest.split_once(')')) {
         Some((service, rest)) => format!("arn:PARTITION:{service}:REGION:ACCOUNT{rest}"),
         None => pattern.to_owned(),
@@ -335,6 +378,7 @@ fn resource(pattern: &str, settings: &Settings, place: &Place) -> String {
         .replace("GENERATED", &generated)
         .replace("BUCKET", bucket)
         .replace("STACK", &settings.stack_name)
+        .replace("TRUSTSTORE", truststore.trim_start_matches("s3://"))
 }
 
 fn condition(row: &Row, settings: &Settings) -> Option<Value> {
@@ -376,6 +420,29 @@ mod tests {
         assert_eq!(of("iam:PassRole")["Condition"]["StringEquals"]["iam:PassedToService"], "lambda.amazonaws.com");
         assert_eq!(of("iam:CreateRole")["Condition"]["StringEquals"]["iam:PermissionsBoundary"], *boundary);
         assert!(of("iam:GetRole").get("Condition").is_none());
+    }
+
+    #[test]
+    fn an_option_takes_its_rights_and_no_others_have_them() {
+        let text = |settings: &Settings| policy(settings, &place()).unwrap().to_string();
+        let domain = "[domain]\nname = 'webhook.example.com'\n\
+            certificate_arn = 'arn:aws:acm:eu-west-1:111122223333:certificate/0a'\n";
+        let key = "log_kms_key_arn = 'arn:aws:kms:eu-west-1:111122223333:key/0a'";
+        let mutual = format!("{domain}truststore = 's3://our-trust/a/b.pem'\nclient_identity = 'c.pem'");
+        let options = [
+            ("reserved_concurrency = 5", "lambda:PutFunctionConcurrency"),
+            (key, "logs:AssociateKmsKey"),
+            (domain, ":eu-west-1::/domainnames/*"),
+            (domain, "iam:CreateServiceLinkedRole"),
+            (mutual.as_str(), "arn:aws:s3:::our-trust/a/b.pem"),
+        ];
+        for (option, right) in options {
+            let settings = Settings::from_text(option, "t", &crate::cli::GlobalArgs::default()).unwrap();
+            assert!(text(&settings).contains(right) && !text(&Settings::default()).contains(right), "{right}");
+        }
+        let all = format!("reserved_concurrency = 5\n{key}\n{mutual}");
+        let all = Settings::from_text(&all, "t", &crate::cli::GlobalArgs::default()).unwrap();
+        assert!(text(&all).len() <= 6_144, "{}", text(&all).len());
     }
 
     #[test]

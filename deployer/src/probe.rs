@@ -8,7 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use reqwest::{Certificate, Client, redirect::Policy};
+use reqwest::{Certificate, Client, Identity, redirect::Policy};
 use serde_json::{Value, json};
 
 use crate::{
@@ -36,6 +36,8 @@ pub struct Target<'a> {
     pub caller: &'a Caller,
     /// A PEM file that alone verifies the endpoint; `None`: the usual roots.
     pub ca_bundle: Option<&'a Path>,
+    /// A PEM file with a certificate and its key, shown to an endpoint that asks for one.
+    pub client_identity: Option<&'a Path>,
     /// Whether the policy refuses [`PROBED`].
     pub refuses: bool,
     /// Namespaces that are not judged.
@@ -70,7 +72,7 @@ pub async fn run(
     console: &mut Console,
     interrupt: &Interrupt,
 ) -> Result<(), Failure> {
-    let client = client(target.ca_bundle)?;
+    let client = client(target)?;
     for check in checks(target)? {
         let tried = interrupt.unless_asked(persist(&client, &check, patience)).await;
         let result = tried.ok_or_else(|| {
@@ -212,18 +214,29 @@ fn not_as_it_must(endpoint: &str, check: &Check, last: &str) -> Failure {
     )
 }
 
-fn client(ca_bundle: Option<&Path>) -> Result<Client, Failure> {
+fn client(target: &Target<'_>) -> Result<Client, Failure> {
     let builder = Client::builder()
         // The API server follows no redirect with the review either, and one would carry the secret elsewhere.
         .redirect(Policy::none())
         .connect_timeout(Duration::from_secs(10))
         .timeout(Duration::from_secs(30));
-    let builder = match ca_bundle {
+    let builder = match target.ca_bundle {
         // As for the API server: a given bundle replaces the usual roots.
         Some(path) => builder.tls_certs_only(certificates(path)?),
         None => builder,
     };
+    let builder = match target.client_identity {
+        Some(path) => builder.identity(identity(path)?),
+        None => builder,
+    };
     builder.build().map_err(|error| Failure::new("no HTTPS client can be made for the probe").caused_by(&error))
+}
+
+/// What is wrong with the file is never said in its own words: it holds a private key.
+fn identity(path: &Path) -> Result<Identity, Failure> {
+    let broken = |why: &str| Failure::usage(format!("domain.client_identity {}: {why}", path.display()));
+    let pem = std::fs::read(path).map_err(|error| broken("cannot be read").caused_by(&error))?;
+    Identity::from_pem(&pem).map_err(|_| broken("is no PEM file with a certificate and its private key"))
 }
 
 fn certificates(path: &Path) -> Result<Vec<Certificate>, Failure> {

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use deployer::cli::GlobalArgs;
 use deployer::settings::{Architecture, Settings};
 use deployer::synth::{self, ArtifactLocation};
 use local_world::root;
@@ -10,6 +11,20 @@ use serde_json::Value;
 
 /// Commercial (twice), China and GovCloud.
 const REGIONS: [&str; 4] = ["us-east-1", "eu-west-1", "cn-north-1", "us-gov-west-1"];
+
+/// What is off by default, on.
+const OPTIONS: &str = "
+tracing = true
+reserved_concurrency = 50
+log_kms_key_arn = 'arn:aws:kms:eu-west-1:111122223333:key/0a1b2c3d-0a1b-0a1b-0a1b-0a1b2c3d4e5f'
+[domain]
+name = 'webhook.example.com'
+certificate_arn = 'arn:aws:acm:eu-west-1:111122223333:certificate/0a1b2c3d-0a1b-0a1b-0a1b-0a1b2c3d4e5f'
+truststore = 's3://our-trust/clients.pem'
+truststore_version = 'v1'
+client_identity = 'client.pem'
+default_endpoint = false
+";
 
 #[test]
 fn cfn_lint_finds_nothing_in_four_regions_of_three_partitions() {
@@ -73,12 +88,13 @@ fn linters(checkout: &Path) -> PathBuf {
 
 fn templates(dir: &Path) -> Vec<PathBuf> {
     let settings = Settings::default();
-    let traced = Settings { tracing: true, ..Settings::default() };
+    let options = Settings::from_text(OPTIONS, "options", &GlobalArgs::default()).expect("the options are good");
     let location = ArtifactLocation { bucket: "some-bucket".to_owned(), key: "some/key.zip".to_owned() };
     let stack = synth::stack_template(&settings, &location, Architecture::Arm64).expect("the stack renders");
-    let traced = synth::stack_template(&traced, &location, Architecture::Arm64).expect("the traced stack renders");
+    let options = synth::stack_template(&options, &location, Architecture::Arm64).expect("every option renders");
     let bootstrap = synth::bootstrap_template(&settings).expect("the bootstrap stack renders");
-    [("stack.yaml", stack), ("traced.yaml", traced), ("bootstrap.yaml", bootstrap)]
+    let application = synth::application_template(&settings, Architecture::Arm64).expect("the application renders");
+    [("stack.yaml", stack), ("template.yaml", application), ("options.yaml", options), ("bootstrap.yaml", bootstrap)]
         .map(|(name, text)| {
             let path = dir.join(name);
             std::fs::write(&path, text).expect("it can be written");

@@ -10,6 +10,7 @@ mod journey;
 mod killed;
 mod leftovers;
 mod lint;
+mod mutual;
 mod operating;
 mod policy;
 mod recovery;

@@ -66,6 +66,9 @@ async fn deploy(settings: &Settings, args: &DeployArgs, console: &mut Console) -
         return Err(failure);
     }
     let stack = Box::pin(site.deploy_stack(&draft, drafted.prepared, &mut consent, console, &interrupt)).await?;
+    if let Some(dns) = site::dns(&stack) {
+        console.say(&dns);
+    }
     site.probe(&stack, console, &interrupt).await?;
     let proofs = site.register(&stack, console, &interrupt).await?;
     site.tidy(settings, &draft.location, &stack, console).await;
@@ -179,6 +182,7 @@ impl Site {
                 endpoint,
                 caller,
                 ca_bundle: settings.cluster.ca_bundle.as_deref(),
+                client_identity: settings.domain.client_identity.as_deref(),
                 refuses: settings.refuses(probe::PROBED.0, probe::PROBED.1),
                 ignored_namespaces: &settings.ignored_namespaces,
             };

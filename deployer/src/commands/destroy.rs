@@ -104,13 +104,16 @@ fn with_manual_way(failure: Failure) -> Failure {
 }
 
 fn fate(settings: &Settings, account: &Account, existing: Option<&Existing>) -> Fate {
-    let output = account.found.as_ref().and_then(|stack| stack.output(synth::OUTPUT_API_ENDPOINT).ok());
+    let output_of = |name: &str| account.found.as_ref().and_then(|stack| stack.output(name).ok());
+    let output = output_of(synth::OUTPUT_API_ENDPOINT);
+    // Until the first deploy with a domain has registered it, a cluster calls the API's own.
+    let default = output_of(synth::OUTPUT_DEFAULT_ENDPOINT);
     let Some(existing) = existing else { return Fate::Absent };
     if !existing.is_ours() {
         return Fate::Keep("it is not ours");
     }
     // Where the stack is gone already, nothing contradicts the label.
-    let known: Vec<&str> = output.into_iter().chain(settings.cluster.endpoint.as_deref()).collect();
+    let known: Vec<&str> = output.into_iter().chain(default).chain(settings.cluster.endpoint.as_deref()).collect();
     let calls_us =
         existing.endpoint().is_some_and(|theirs| known.iter().any(|ours| ours.trim_end_matches('/') == theirs));
     if output.is_none() || calls_us { Fate::Delete } else { Fate::Keep("it calls the endpoint of another stack") }

@@ -1,6 +1,7 @@
 //! One file per subcommand; each takes what it needs and the console, and returns `Ok` or a `Failure`.
 
 pub mod cancel;
+pub mod completions;
 mod consent;
 pub mod deploy;
 pub mod destroy;

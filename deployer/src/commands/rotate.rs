@@ -113,6 +113,7 @@ impl<'a> Rotation<'a> {
             endpoint,
             caller: &self.new,
             ca_bundle: settings.cluster.ca_bundle.as_deref(),
+            client_identity: settings.domain.client_identity.as_deref(),
             refuses: settings.refuses(probe::PROBED.0, probe::PROBED.1),
             ignored_namespaces: &settings.ignored_namespaces,
         };

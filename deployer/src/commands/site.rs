@@ -120,6 +120,14 @@ pub(super) fn endpoint<'a>(settings: &'a Settings, stack: &'a Stack) -> Result<&
     }
 }
 
+/// What is left for the owner to do in DNS, where the endpoint has a name of theirs.
+pub(super) fn dns(stack: &Stack) -> Option<String> {
+    let target = stack.outputs.get(synth::OUTPUT_DNS_TARGET)?;
+    let endpoint = stack.outputs.get(synth::OUTPUT_API_ENDPOINT)?;
+    let name = endpoint.trim_start_matches("https://");
+    Some(format!("{name} must point to {target} in DNS; where it does not yet, set it and run deployer deploy again"))
+}
+
 /// The text of `cluster.ca_bundle`.
 pub(super) fn ca_bundle(path: Option<&Path>) -> Result<Option<String>, Failure> {
     let Some(path) = path else { return Ok(None) };

@@ -12,7 +12,7 @@ use crate::{
     error::Failure,
     settings::{Architecture, Settings},
     stack::change_set::capabilities,
-    synth::{self, ArtifactLocation, WebhookManifest},
+    synth::{self, ArtifactLocation, Format, WebhookManifest},
 };
 
 /// Stands where a built artefact's hash would.
@@ -28,6 +28,9 @@ pub fn run(settings: &Settings, args: &SynthArgs, console: &mut Console) -> Resu
     if args.policy {
         return print_policy(settings, console);
     }
+    if args.format == Format::Sam {
+        return application(settings, args, console);
+    }
     let (location, architecture) = locate(settings, args.artifact.as_deref())?;
     let stack = synth::stack_template(settings, &location, architecture)?;
     if args.check {
@@ -38,11 +41,31 @@ pub fn run(settings: &Settings, args: &SynthArgs, console: &mut Console) -> Resu
     };
     let bootstrap = synth::bootstrap_template(settings)?;
     let policy = settings.policy.as_ref().map(|policy| ("policy.json", policy.json()));
-    for (name, text) in [("stack.yaml", stack), ("bootstrap.yaml", bootstrap)].into_iter().chain(policy) {
-        let path = write(dir, name, &text)?;
-        console.say(&format!("wrote {path}"));
+    let files = [("stack.yaml", stack), ("bootstrap.yaml", bootstrap)].into_iter().chain(policy);
+    write_all(dir, files.map(|(name, text)| (name, text.into_bytes())), console)
+}
+
+/// The same stack, as a folder that `sam package` takes.
+fn application(settings: &Settings, args: &SynthArgs, console: &mut Console) -> Result<(), Failure> {
+    let artifact = args.artifact.as_deref().map(|binary| artifact::take(settings, binary)).transpose()?;
+    let architecture = artifact.as_ref().map_or_else(|| assumed(settings), |artifact| artifact.architecture);
+    let template = synth::application_template(settings, architecture)?;
+    if args.check {
+        return check(settings, &template, console);
     }
-    Ok(())
+    let Some(dir) = &args.out else {
+        return console.document("template.yaml", &template);
+    };
+    let texts = [
+        ("template.yaml", template),
+        (synth::README_FILE, synth::application_readme(settings)?),
+        (synth::LICENSE_FILE, synth::LICENSE.to_owned()),
+    ];
+    let files = texts.into_iter().map(|(name, text)| (name, text.into_bytes()));
+    if artifact.is_none() {
+        console.say(&format!("{} is missing: give the function's binary with --artifact", synth::CODE_FILE));
+    }
+    write_all(dir, files.chain(artifact.map(|artifact| (synth::CODE_FILE, artifact.zip))), console)
 }
 
 /// What `check` found nothing wrong with.
@@ -89,7 +112,7 @@ fn lint(settings: &Settings, texts: &[(&str, &str)]) -> Result<bool, Failure> {
     }
     command.arg("--");
     for (name, text) in texts {
-        command.arg(write(&dir, name, text)?);
+        command.arg(write(&dir, name, text.as_bytes())?);
     }
     let output = command.output();
     fs::remove_dir_all(&dir).map_err(unwritable)?;
@@ -118,15 +141,29 @@ fn locate(settings: &Settings, binary: Option<&Path>) -> Result<(ArtifactLocatio
         let artifact = artifact::take(settings, binary)?;
         return Ok((ArtifactLocation { bucket, key: artifact.key(settings) }, artifact.architecture));
     }
-    // Not what this machine could build: the same settings must give the same text everywhere.
-    let architecture = settings.architecture.unwrap_or(Architecture::Arm64);
-    Ok((ArtifactLocation { bucket, key: artifact::key(settings, PLACEHOLDER_HASH) }, architecture))
+    Ok((ArtifactLocation { bucket, key: artifact::key(settings, PLACEHOLDER_HASH) }, assumed(settings)))
 }
 
-fn write(dir: &Path, name: &str, text: &str) -> Result<String, Failure> {
+/// Not what this machine could build: the same settings must give the same text everywhere.
+fn assumed(settings: &Settings) -> Architecture {
+    settings.architecture.unwrap_or(Architecture::Arm64)
+}
+
+fn write_all<'n>(
+    dir: &Path,
+    files: impl Iterator<Item = (&'n str, Vec<u8>)>,
+    console: &mut Console,
+) -> Result<(), Failure> {
+    for (name, bytes) in files {
+        console.say(&format!("wrote {}", write(dir, name, &bytes)?));
+    }
+    Ok(())
+}
+
+fn write(dir: &Path, name: &str, bytes: &[u8]) -> Result<String, Failure> {
     let path = dir.join(name);
     fs::create_dir_all(dir)
-        .and_then(|()| fs::write(&path, text))
+        .and_then(|()| fs::write(&path, bytes))
         .map_err(|error| Failure::new(format!("{} cannot be written", path.display())).caused_by(&error))?;
     Ok(path.display().to_string())
 }
@@ -151,6 +188,29 @@ mod tests {
         }
         assert_eq!(seen[0], seen[1]);
         assert!(!seen[0].0.is_empty() && !seen[0].1.is_empty());
+    }
+
+    #[test]
+    fn an_application_is_a_folder_with_all_that_its_template_names() {
+        let dir = tempfile::tempdir().unwrap();
+        let binary = dir.path().join("bootstrap");
+        // The header of an ELF file for 64-bit ARM.
+        let mut elf = [&b"\x7fELF\x02\x01\x01"[..], &[0; 9], &[2, 0, 0xb7, 0]].concat();
+        elf.resize(64, 0);
+        fs::write(&binary, elf).unwrap();
+        let args = SynthArgs {
+            format: Format::Sam,
+            artifact: Some(binary),
+            out: Some(dir.path().join("application")),
+            ..SynthArgs::default()
+        };
+        run(&Settings::default(), &args, &mut console()).unwrap();
+        let written = |name: &str| fs::read(dir.path().join("application").join(name)).unwrap();
+        let template = String::from_utf8(written("template.yaml")).unwrap();
+        for name in ["function.zip", "README.md", "LICENSE"] {
+            assert!(template.contains(name) && !written(name).is_empty(), "{name}");
+        }
+        assert!(template.contains("- \"arm64\"") && written("function.zip").starts_with(b"PK"));
     }
 
     #[test]

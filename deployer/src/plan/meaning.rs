@@ -15,6 +15,10 @@ const LOST: &[(&str, &str)] = &[
     ("AWS::ApiGatewayV2::Stage", "the endpoint is gone for a moment, and the failurePolicy decides about Pods"),
     ("AWS::ApiGatewayV2::Route", "the endpoint is gone for a moment, and the failurePolicy decides about Pods"),
     ("AWS::ApiGatewayV2::Integration", "the endpoint is gone for a moment, and the failurePolicy decides about Pods"),
+    (
+        "AWS::ApiGatewayV2::ApiMapping",
+        "clusters that call the custom domain get 404, and the failurePolicy decides about Pods",
+    ),
     ("AWS::ApiGatewayV2::DomainName", "clusters lose the custom domain until DNS points to the new one"),
     ("AWS::Lambda::Function", "the function is another one: metrics and logs begin anew"),
     ("AWS::Logs::LogGroup", "its log lines are lost"),
@@ -34,6 +38,14 @@ pub(super) fn of(change: &ResourceChange, before: &Value, after: &Value) -> Vec<
     };
     if let (false, Some(lost)) = (what.is_empty(), lost) {
         means.push(format!("it {what}: {lost}"));
+    }
+    if change.resource_type == "AWS::ApiGatewayV2::Api" {
+        let closed = |template: &Value| {
+            template["Resources"][&change.logical_id]["Properties"]["DisableExecuteApiEndpoint"] == true
+        };
+        if closed(after) && !closed(before) && before.get("Resources").is_some() {
+            means.push("the API's own endpoint is closed: clusters that still call it lose the webhook, and the failurePolicy decides about Pods".to_owned());
+        }
     }
     if change.resource_type.starts_with("AWS::IAM::") && change.action != Action::Remove {
         let of = |template: &Value| template["Resources"][&change.logical_id]["Properties"].clone();
@@ -223,6 +235,11 @@ mod tests {
             assert!(means[0].contains("clusters lose the endpoint"), "{means:?}");
         }
         assert!(of(&change(Action::Change, "AWS::ApiGatewayV2::Api"), &nothing, &nothing).is_empty());
+        let api =
+            |closed: bool| json!({ "Resources": { "Api": { "Properties": { "DisableExecuteApiEndpoint": closed } } } });
+        let changed = change(Action::Change, "AWS::ApiGatewayV2::Api");
+        assert!(of(&changed, &api(false), &api(true))[0].contains("own endpoint is closed"));
+        assert!(of(&changed, &api(true), &api(true)).is_empty() && of(&changed, &nothing, &api(true)).is_empty());
     }
 
     #[test]

@@ -34,8 +34,14 @@ async fn probe_as(credentials: Credentials, play: Play, ignored: &[&str]) -> (Re
     let mut console = Console::injected(Box::new(std::io::sink()), Box::new(seen.clone()), None, false);
     let caller = Caller { name: "test".to_owned(), secret: CallerSecret::parse(SECRET).unwrap(), credentials };
     let ignored: Vec<String> = ignored.iter().map(|name| (*name).to_owned()).collect();
-    let target =
-        Target { endpoint: &endpoint, caller: &caller, ca_bundle: None, refuses: true, ignored_namespaces: &ignored };
+    let target = Target {
+        endpoint: &endpoint,
+        caller: &caller,
+        ca_bundle: None,
+        client_identity: None,
+        refuses: true,
+        ignored_namespaces: &ignored,
+    };
     let patience = Patience { attempts: 3, pause: Duration::ZERO };
     let (_pull, interrupt) = Interrupt::manual();
     let result = run(&target, patience, &mut console, &interrupt).await;
@@ -205,8 +211,14 @@ async fn an_unreachable_endpoint_is_named_without_the_secret() {
     let endpoint = format!("http://{address}");
     let caller =
         Caller { name: "test".to_owned(), secret: CallerSecret::parse(SECRET).unwrap(), credentials: Credentials::Url };
-    let target =
-        Target { endpoint: &endpoint, caller: &caller, ca_bundle: None, refuses: true, ignored_namespaces: &[] };
+    let target = Target {
+        endpoint: &endpoint,
+        caller: &caller,
+        ca_bundle: None,
+        client_identity: None,
+        refuses: true,
+        ignored_namespaces: &[],
+    };
     let mut console = Console::injected(Box::new(std::io::sink()), Box::new(std::io::sink()), None, false);
     let (_pull, interrupt) = Interrupt::manual();
     let patience = Patience { attempts: 2, pause: Duration::ZERO };
@@ -216,10 +228,28 @@ async fn an_unreachable_endpoint_is_named_without_the_secret() {
 }
 
 #[tokio::test]
-async fn a_bundle_without_certificates_is_named() {
-    let path = std::env::temp_dir().join(format!("empty-bundle-{}.pem", std::process::id()));
-    std::fs::write(&path, "nothing").unwrap();
-    let failure = client(Some(&path)).unwrap_err();
-    std::fs::remove_file(&path).unwrap();
-    assert!(failure.message.contains("cluster.ca_bundle"), "{}", failure.message);
+async fn a_bundle_without_certificates_and_an_identity_without_a_key_are_named_and_not_shown() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("some.pem");
+    std::fs::write(&path, "nothing that is PEM").unwrap();
+    let caller =
+        Caller { name: "test".to_owned(), secret: CallerSecret::parse(SECRET).unwrap(), credentials: Credentials::Url };
+    let target = |ca_bundle, client_identity| Target {
+        endpoint: "https://127.0.0.1",
+        caller: &caller,
+        ca_bundle,
+        client_identity,
+        refuses: true,
+        ignored_namespaces: &[],
+    };
+    let absent = dir.path().join("absent.pem");
+    for (case, target, named) in [
+        ("bundle", target(Some(path.as_path()), None), "cluster.ca_bundle"),
+        ("identity", target(None, Some(path.as_path())), "domain.client_identity"),
+        ("no identity", target(None, Some(absent.as_path())), "cannot be read"),
+    ] {
+        let failure = client(&target).expect_err(case);
+        assert!(failure.message.contains(named), "{case}: {}", failure.message);
+        assert!(!format!("{failure:?}").contains("nothing that is PEM"), "{case}");
+    }
 }

@@ -79,8 +79,7 @@ pub(super) fn bucket(value: &str) -> Checked {
 pub(super) fn policy_arn(value: &str) -> Checked {
     let well_formed = match value.splitn(6, ':').collect::<Vec<_>>().as_slice() {
         ["arn", partition, "iam", "", owner, resource] => {
-            (*partition == "aws" || partition.starts_with("aws-"))
-                && is_all(partition, |c| c.is_ascii_lowercase() || c == '-')
+            is_partition(partition)
                 && (*owner == "aws" || account(owner).is_ok())
                 && resource
                     .strip_prefix("policy/")
@@ -91,20 +90,19 @@ pub(super) fn policy_arn(value: &str) -> Checked {
     rule(well_formed, "use the ARN of a managed policy, like arn:aws:iam::111122223333:policy/boundary")
 }
 
-/// `arn:<partition>:sns:<region>:<account>:<name>`. A FIFO topic is none that alarms can be sent to.
-pub(super) fn topic_arn(value: &str) -> Checked {
-    let well_formed = match value.split(':').collect::<Vec<_>>().as_slice() {
-        ["arn", partition, "sns", at, owner, name] => {
-            (*partition == "aws" || partition.starts_with("aws-"))
-                && is_all(partition, |c| c.is_ascii_lowercase() || c == '-')
-                && region(at).is_ok()
-                && account(owner).is_ok()
-                && is_all(name, |c| is_name_char(c) || c == '_')
-        }
-        _ => false,
+/// Partition, region and resource of `arn:<partition>:<service>:<region>:<account>:<resource>`.
+pub(super) fn regional<'v>(value: &'v str, of: &str) -> Option<(&'v str, &'v str, &'v str)> {
+    let ["arn", partition, service, at, owner, resource] = value.splitn(6, ':').collect::<Vec<_>>()[..] else {
+        return None;
     };
+    let well_formed = is_partition(partition) && service == of && region(at).is_ok() && account(owner).is_ok();
+    well_formed.then_some((partition, at, resource))
+}
+
+/// A FIFO topic is none that alarms can be sent to.
+pub(super) fn topic_arn(value: &str) -> Checked {
     rule(
-        well_formed,
+        regional(value, "sns").is_some_and(|(_, _, name)| is_all(name, |c| is_name_char(c) || c == '_')),
         "use the ARN of an SNS topic, like arn:aws:sns:eu-west-1:111122223333:alarms, and not a FIFO topic",
     )
 }
@@ -116,6 +114,66 @@ pub(super) fn silence(value: u32) -> Checked {
 
 pub(super) fn denials(value: u32) -> Checked {
     rule(value <= 1_000_000, "use a number of Pods within 15 minutes up to 1000000, or 0 for no such alarm")
+}
+
+/// `CloudWatch` Logs takes no alias.
+pub(super) fn key_arn(value: &str) -> Checked {
+    let id = |resource: &str| resource.strip_prefix("key/").is_some_and(|id| is_all(id, is_name_char));
+    rule(
+        regional(value, "kms").is_some_and(|(_, _, resource)| id(resource)),
+        "use the ARN of a KMS key, like arn:aws:kms:eu-west-1:111122223333:key/<id>, and not of an alias",
+    )
+}
+
+pub(super) fn certificate_arn(value: &str) -> Checked {
+    let id = |resource: &str| resource.strip_prefix("certificate/").is_some_and(|id| is_all(id, is_name_char));
+    rule(
+        regional(value, "acm").is_some_and(|(_, _, resource)| id(resource)),
+        "use the ARN of an ACM certificate, like arn:aws:acm:eu-west-1:111122223333:certificate/<id>",
+    )
+}
+
+/// A wildcard is not a name that a cluster can call.
+pub(super) fn domain(value: &str) -> Checked {
+    rule(
+        value.len() <= 253 && value.contains('.') && value.split('.').all(is_label),
+        "use a host name in lower case, like webhook.example.com, without https:// and without a wildcard",
+    )
+}
+
+/// What API Gateway reads the accepted certificate authorities from.
+pub(super) fn truststore(value: &str) -> Checked {
+    let place = value.strip_prefix("s3://").and_then(|rest| rest.split_once('/'));
+    rule(
+        place.is_some_and(|(name, key)| {
+            bucket(name).is_ok() && key.len() <= 1024 && is_all(key, |c| c.is_ascii_graphic())
+        }),
+        "use s3://bucket/key of a PEM file, such as s3://our-trust/clients.pem",
+    )
+}
+
+pub(super) fn object_version(value: &str) -> Checked {
+    rule(value.len() <= 1024 && is_all(value, |c| c.is_ascii_graphic()), "use the version id of the S3 object")
+}
+
+/// Zero would stop the function.
+pub(super) fn concurrency(value: u32) -> Checked {
+    rule((1..=100_000).contains(&value), "use a number of calls at once from 1 to 100000, or leave the key out")
+}
+
+pub(super) fn application(value: &str) -> Checked {
+    rule(value.len() <= 140 && is_all(value, is_name_char), "use up to 140 letters, digits and hyphens")
+}
+
+/// As the Serverless Application Repository has it.
+pub(super) fn author(value: &str) -> Checked {
+    let words = || value.split('-').all(|word| is_all(word, |c| c.is_ascii_lowercase() || c.is_ascii_digit()));
+    rule(value.len() <= 127 && words(), "use up to 127 lower-case letters and digits, with single hyphens between them")
+}
+
+pub(super) fn page(value: &str) -> Checked {
+    let rest = value.strip_prefix("https://");
+    rule(rest.is_some_and(|rest| is_all(rest, |c| c.is_ascii_graphic())), "use the address of a page, https://…")
 }
 
 /// The API's endpoint is the base of the caller's URL: what comes after the host is the deployer's.
@@ -165,6 +223,10 @@ fn is_name_char(c: char) -> bool {
 
 fn is_all(value: &str, of: impl Fn(char) -> bool) -> bool {
     !value.is_empty() && value.chars().all(of)
+}
+
+fn is_partition(value: &str) -> bool {
+    (value == "aws" || value.starts_with("aws-")) && is_all(value, |c| c.is_ascii_lowercase() || c == '-')
 }
 
 /// RFC 1123.

@@ -24,6 +24,7 @@ const ROOT: &[(&str, Take)] = &[
         Ok(())
     }),
     ("ignored_namespaces", |s, v| list(&mut s.ignored_namespaces, v, check::namespace)),
+    ("log_kms_key_arn", |s, v| put(&mut s.log_kms_key_arn, v, check::key_arn)),
     ("log_level", |s, v| {
         s.log_level = check::word(text(v)?)?;
         Ok(())
@@ -39,6 +40,10 @@ const ROOT: &[(&str, Take)] = &[
     ("permissions_boundary", |s, v| put(&mut s.permissions_boundary, v, check::policy_arn)),
     ("profile", |s, v| put(&mut s.profile, v, check::not_empty)),
     ("region", |s, v| put(&mut s.region, v, check::region)),
+    ("reserved_concurrency", |s, v| {
+        s.reserved_concurrency = Some(number(v, check::concurrency)?);
+        Ok(())
+    }),
     ("stack_name", |s, v| {
         text(v)?.clone_into(&mut s.stack_name);
         check::stack_name(&s.stack_name)
@@ -72,6 +77,19 @@ const ALARMS: &[(&str, Take)] = &[
     ("topic_arn", |s, v| put(&mut s.alarms.topic_arn, v, check::topic_arn)),
 ];
 
+/// Keys of `[application]`.
+const APPLICATION: &[(&str, Take)] = &[
+    ("author", |s, v| {
+        text(v)?.clone_into(&mut s.application.author);
+        check::author(&s.application.author)
+    }),
+    ("home_page", |s, v| put(&mut s.application.home_page, v, check::page)),
+    ("name", |s, v| {
+        text(v)?.clone_into(&mut s.application.name);
+        check::application(&s.application.name)
+    }),
+];
+
 /// Keys of `[cluster]`.
 const CLUSTER: &[(&str, Take)] = &[
     ("ca_bundle", |s, v| {
@@ -100,8 +118,31 @@ const CLUSTER: &[(&str, Take)] = &[
     }),
 ];
 
+/// Keys of `[domain]`; what they must be to each other is in `domain.rs`.
+const DOMAIN: &[(&str, Take)] = &[
+    ("certificate_arn", |s, v| put(&mut s.domain.certificate_arn, v, check::certificate_arn)),
+    ("client_identity", |s, v| {
+        check::not_empty(text(v)?)?;
+        s.domain.client_identity = Some(text(v)?.into());
+        Ok(())
+    }),
+    ("default_endpoint", |s, v| {
+        s.domain.default_endpoint = boolean(v)?;
+        Ok(())
+    }),
+    ("name", |s, v| put(&mut s.domain.name, v, check::domain)),
+    ("truststore", |s, v| put(&mut s.domain.truststore, v, check::truststore)),
+    ("truststore_version", |s, v| put(&mut s.domain.truststore_version, v, check::object_version)),
+];
+
 /// Sections with keys of their own; `[tags]` takes any key.
-const SECTIONS: &[(&str, &[(&str, Take)])] = &[("alarms", ALARMS), ("cluster", CLUSTER), ("registry", REGISTRY)];
+const SECTIONS: &[(&str, &[(&str, Take)])] = &[
+    ("alarms", ALARMS),
+    ("application", APPLICATION),
+    ("cluster", CLUSTER),
+    ("domain", DOMAIN),
+    ("registry", REGISTRY),
+];
 /// A list of sections, each with the keys of `[cluster]`.
 const CLUSTERS: &str = "clusters";
 const TAGS: &str = "tags";

@@ -4,6 +4,7 @@
 
 mod check;
 mod clusters;
+mod domain;
 mod file;
 mod policy;
 
@@ -12,7 +13,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-pub use self::policy::OwnPolicy;
+pub use self::{domain::Domain, policy::OwnPolicy};
 use crate::{
     cli::GlobalArgs,
     error::{ExitCode, Failure},
@@ -42,6 +43,10 @@ pub struct Settings {
     pub log_retention_days: u32,
     /// Memory of the function in MiB, 128..=10240.
     pub memory_mib: u32,
+    /// Calls that the function answers at once at most, and that are kept free for it; `None`: what the account has left.
+    pub reserved_concurrency: Option<u32>,
+    /// ARN of the KMS key that both log groups are encrypted with; `None`: `CloudWatch`'s own key.
+    pub log_kms_key_arn: Option<String>,
     /// Architecture of the function; `None`: arm64 where this machine can build it, else the machine's own.
     pub architecture: Option<Architecture>,
     /// Bucket of the owner for the artefact; `None`: the bootstrap stack's.
@@ -56,6 +61,10 @@ pub struct Settings {
     pub dashboard: bool,
     /// Whether Lambda traces calls to the function with X-Ray, which is billed by the trace.
     pub tracing: bool,
+    /// The owner's name for the endpoint (`[domain]`).
+    pub domain: Domain,
+    /// How the stack is published for others (`[application]`).
+    pub application: Application,
     /// Who is told when something is wrong (`[alarms]`).
     pub alarms: Alarms,
     /// The cluster that a run is about (`[cluster]`, or the one of `[[clusters]]` that `--context` has chosen).
@@ -103,6 +112,24 @@ impl Default for Cluster {
             credentials: Credentials::Url,
             ca_sha256: None,
         }
+    }
+}
+
+/// What the Serverless Application Repository shows of the stack, where it is published there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Application {
+    /// 1 to 140 letters, digits and hyphens.
+    pub name: String,
+    /// Who publishes it: up to 127 lower-case letters, digits and single hyphens.
+    pub author: String,
+    /// `https://…`, where its source and more about it are.
+    pub home_page: Option<String>,
+}
+
+impl Default for Application {
+    fn default() -> Self {
+        let own = || "ecr-compliance-webhook".to_owned();
+        Self { name: own(), author: own(), home_page: None }
     }
 }
 
@@ -226,6 +253,8 @@ impl Default for Settings {
             log_level: LogLevel::Info,
             log_retention_days: 90,
             memory_mib: 256,
+            reserved_concurrency: None,
+            log_kms_key_arn: None,
             architecture: None,
             artifact_bucket: None,
             permissions_boundary: None,
@@ -233,6 +262,8 @@ impl Default for Settings {
             tags: BTreeMap::new(),
             dashboard: true,
             tracing: false,
+            domain: Domain::default(),
+            application: Application::default(),
             alarms: Alarms::default(),
             cluster: Cluster::default(),
             clusters: Vec::new(),
@@ -272,6 +303,7 @@ impl Settings {
         errors.extend(settings.lay_over(options));
         // After the options: the region says of which partition the policy may speak.
         errors.extend(policy::finish(&mut settings, name));
+        errors.extend(domain::finish(&settings).into_iter().map(|what| format!("{name}: {what}")));
         match errors.as_slice() {
             [] => Ok(settings),
             [only] => Err(Failure::usage(only.clone())),

@@ -18,6 +18,7 @@ fn an_empty_file_and_no_file_give_the_defaults() {
 }
 
 #[test]
+#[allow(clippy::too_many_lines, reason = "a table of every key")]
 fn every_key_is_read() {
     let text = r#"
         stack_name = "Webhook-2"
@@ -27,6 +28,8 @@ fn every_key_is_read() {
         log_level = "debug"
         log_retention_days = 365
         memory_mib = 1_024
+        reserved_concurrency = 50
+        log_kms_key_arn = "arn:aws:kms:eu-central-1:111122223333:key/mrk-0a"
         architecture = "x86_64"
         artifact_bucket = "our-artefacts"
         dashboard = false
@@ -49,6 +52,17 @@ fn every_key_is_read() {
         timeout_seconds = 30
         credentials = "bearer"
         ca_sha256 = "AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB"
+        [application]
+        name = "Our-webhook"
+        author = "our-team-2"
+        home_page = "https://example.com/webhook"
+        [domain]
+        name = "webhook.example.com"
+        certificate_arn = "arn:aws:acm:eu-central-1:111122223333:certificate/0a-1"
+        truststore = "s3://our-trust/webhook/clients.pem"
+        truststore_version = "abc.1_2"
+        client_identity = "client.pem"
+        default_endpoint = false
         [tags]
         "cost center" = "a/b"
     "#;
@@ -63,6 +77,8 @@ fn every_key_is_read() {
         log_level: LogLevel::Debug,
         log_retention_days: 365,
         memory_mib: 1024,
+        reserved_concurrency: Some(50),
+        log_kms_key_arn: Some("arn:aws:kms:eu-central-1:111122223333:key/mrk-0a".to_owned()),
         architecture: Some(Architecture::X86_64),
         artifact_bucket: Some("our-artefacts".to_owned()),
         permissions_boundary: Some("arn:aws-us-gov:iam::111122223333:policy/team/boundary".to_owned()),
@@ -70,6 +86,19 @@ fn every_key_is_read() {
         tags: BTreeMap::from([("cost center".to_owned(), "a/b".to_owned())]),
         dashboard: false,
         tracing: true,
+        domain: Domain {
+            name: Some("webhook.example.com".to_owned()),
+            certificate_arn: Some("arn:aws:acm:eu-central-1:111122223333:certificate/0a-1".to_owned()),
+            truststore: Some("s3://our-trust/webhook/clients.pem".to_owned()),
+            truststore_version: Some("abc.1_2".to_owned()),
+            client_identity: Some("client.pem".into()),
+            default_endpoint: false,
+        },
+        application: Application {
+            name: "Our-webhook".to_owned(),
+            author: "our-team-2".to_owned(),
+            home_page: Some("https://example.com/webhook".to_owned()),
+        },
         alarms: Alarms {
             enabled: false,
             topic_arn: Some("arn:aws-cn:sns:cn-north-1:111122223333:on_call-1".to_owned()),
@@ -94,6 +123,14 @@ fn every_key_is_read() {
     assert_eq!(settings, expected);
     assert_eq!(settings.webhook_name(), "webhook-2");
     assert_eq!(settings.bootstrap_stack_name(), "Webhook-2-bootstrap");
+}
+
+/// The last line of `text` is refused.
+fn refuses(case: &str, text: &str, key: &str, way_out: &str) {
+    let message = error(text);
+    let line = text.lines().count();
+    assert!(message.contains(&format!("deployer.toml line {line}: {key} = ")), "{case}: {message}");
+    assert!(message.contains(way_out), "{case}: {message}");
 }
 
 #[test]
@@ -170,10 +207,49 @@ fn every_bad_value_is_refused_with_its_line_its_key_and_the_way_out() {
         ("tag no string", "[tags]\na = true", "tags.a", "string in quotes"),
         ("tag with a quote", "[tags]\na = '\"'", "tags.a", "letters"),
     ] {
-        let message = error(text);
-        let line = text.lines().count();
-        assert!(message.contains(&format!("deployer.toml line {line}: {key} = ")), "{case}: {message}");
-        assert!(message.contains(way_out), "{case}: {message}");
+        refuses(case, text, key, way_out);
+    }
+}
+
+#[test]
+fn every_bad_value_of_an_option_of_the_stack_is_refused_in_the_same_way() {
+    for (case, text, key, way_out) in [
+        ("concurrency of nothing", "reserved_concurrency = 0", "reserved_concurrency", "leave the key out"),
+        ("concurrency in quotes", "reserved_concurrency = '5'", "reserved_concurrency", "whole number"),
+        ("key an id", "log_kms_key_arn = 'mrk-0a'", "log_kms_key_arn", "arn:aws:kms"),
+        (
+            "key an alias",
+            "log_kms_key_arn = 'arn:aws:kms:eu-west-1:111122223333:alias/logs'",
+            "log_kms_key_arn",
+            "not of an alias",
+        ),
+        ("domain no section", "domain = 'a.example.com'", "domain", "[domain]"),
+        ("domain a URL", "[domain]\nname = 'https://a.example.com'", "domain.name", "without https://"),
+        ("domain a wildcard", "[domain]\nname = '*.example.com'", "domain.name", "wildcard"),
+        ("domain upper-case", "[domain]\nname = 'A.example.com'", "domain.name", "lower case"),
+        ("domain without a dot", "[domain]\nname = 'webhook'", "domain.name", "webhook.example.com"),
+        (
+            "certificate of IAM",
+            "[domain]\ncertificate_arn = 'arn:aws:iam::111122223333:server-certificate/a'",
+            "domain.certificate_arn",
+            "arn:aws:acm",
+        ),
+        ("truststore a path", "[domain]\ntruststore = 'clients.pem'", "domain.truststore", "s3://bucket/key"),
+        (
+            "truststore without a key",
+            "[domain]\ntruststore = 's3://our-trust/'",
+            "domain.truststore",
+            "s3://bucket/key",
+        ),
+        ("version empty", "[domain]\ntruststore_version = ''", "domain.truststore_version", "version id"),
+        ("identity empty", "[domain]\nclient_identity = ''", "domain.client_identity", "leave the key out"),
+        ("endpoint in quotes", "[domain]\ndefault_endpoint = 'no'", "domain.default_endpoint", "true or false"),
+        ("application's name", "[application]\nname = 'our webhook'", "application.name", "hyphens"),
+        ("author upper-case", "[application]\nauthor = 'Team'", "application.author", "lower-case"),
+        ("author with two hyphens", "[application]\nauthor = 'a--b'", "application.author", "single hyphens"),
+        ("page http", "[application]\nhome_page = 'http://example.com'", "application.home_page", "https://"),
+    ] {
+        refuses(case, text, key, way_out);
     }
 }
 

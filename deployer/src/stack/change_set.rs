@@ -90,14 +90,17 @@ impl Wanted<'_> {
 /// The least that `CloudFormation` wants acknowledged for this template.
 #[must_use]
 pub fn capabilities(template: &str) -> Vec<String> {
-    let needed = if !template.contains("AWS::IAM::") {
-        return Vec::new();
-    } else if names_an_iam_resource(template) {
-        Capability::CapabilityNamedIam
-    } else {
-        Capability::CapabilityIam
-    };
-    vec![needed.as_str().to_owned()]
+    let mut needed = Vec::new();
+    if names_an_iam_resource(template) {
+        needed.push(Capability::CapabilityNamedIam);
+    } else if template.contains("AWS::IAM::") {
+        needed.push(Capability::CapabilityIam);
+    }
+    // What a macro makes of the template is not in its text.
+    if template.lines().any(|line| line.starts_with("Transform:")) {
+        needed.push(Capability::CapabilityAutoExpand);
+    }
+    needed.iter().map(|capability| capability.as_str().to_owned()).collect()
 }
 
 /// Whether an IAM resource is given a fixed name. Read line by line: our templates are YAML with `Type` first, and
@@ -325,8 +328,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_a_named_iam_resource_needs_the_wider_capability() {
-        let cases: [(&str, &str, Vec<&str>); 4] = [
+    fn only_a_named_iam_resource_needs_the_wider_capability_and_a_macro_one_more() {
+        let cases: [(&str, &str, Vec<&str>); 5] = [
             ("no IAM at all", "Type: AWS::S3::Bucket", vec![]),
             ("an unnamed role", "Type: AWS::IAM::Role\nProperties:\n  Path: /", vec!["CAPABILITY_IAM"]),
             (
@@ -338,6 +341,11 @@ mod tests {
                 "a named role",
                 "  Type: AWS::IAM::Role\n  Properties:\n    RoleName: admin",
                 vec!["CAPABILITY_NAMED_IAM"],
+            ),
+            (
+                "a macro",
+                "Transform: AWS::Serverless-2016-10-31\nResources:\n  R:\n    Type: AWS::IAM::Role",
+                vec!["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"],
             ),
         ];
         for (name, template, expected) in cases {

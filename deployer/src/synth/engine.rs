@@ -17,13 +17,16 @@ macro_rules! embedded {
 
 /// Every file of `templates/`. A test walks the folder and holds this list to it.
 pub(super) const EMBEDDED: &[(&str, &str)] = embedded![
+    "application.md.tera",
     "bootstrap.yaml.tera",
     "partials/alarm_actions.yaml.tera",
     "resources/alarm_topic.yaml.tera",
     "resources/api.yaml.tera",
     "resources/api_alarms.yaml.tera",
+    "resources/api_domain.yaml.tera",
     "resources/api_integration.yaml.tera",
     "resources/api_log_group.yaml.tera",
+    "resources/api_mapping.yaml.tera",
     "resources/api_route.yaml.tera",
     "resources/api_stage.yaml.tera",
     "resources/dashboard.yaml.tera",

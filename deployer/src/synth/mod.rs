@@ -1,5 +1,6 @@
 //! Settings into text: the stack template, the bootstrap template, the webhook manifest. Pure, offline, byte-stable.
 
+mod application;
 mod check;
 mod engine;
 mod overrides;
@@ -9,11 +10,14 @@ use std::collections::BTreeMap;
 
 use tera::Context;
 
+pub use self::application::{
+    CODE_FILE, Format, LICENSE, LICENSE_FILE, README_FILE, application_readme, application_template,
+};
 pub use self::overrides::read as read_overrides;
 pub use self::webhook::{WebhookManifest, webhook_manifest};
 use crate::{
     error::Failure,
-    settings::{Architecture, OwnPolicy, Settings, Word},
+    settings::{Architecture, Domain, OwnPolicy, Settings, Word},
 };
 
 /// Namespace of the webhook's metrics in `CloudWatch`.
@@ -32,8 +36,13 @@ pub const ALARMS: &[&str] = &[
     "wrong-caller",
 ];
 
-/// Output that holds the API's endpoint, `https://<id>.execute-api.<region>.<suffix>`, no slash at the end.
+/// Output that holds the endpoint, no slash at the end: `https://<domain.name>`, or the API's own,
+/// `https://<id>.execute-api.<region>.<suffix>`.
 pub const OUTPUT_API_ENDPOINT: &str = "ApiEndpoint";
+/// Output that holds the API's own endpoint; only with a domain.
+pub const OUTPUT_DEFAULT_ENDPOINT: &str = "DefaultEndpoint";
+/// Output that holds the host name that the domain must point to; only with a domain.
+pub const OUTPUT_DNS_TARGET: &str = "RegionalDomainName";
 /// Output that holds the API's id.
 pub const OUTPUT_API_ID: &str = "ApiId";
 /// Output that holds the function's name.
@@ -130,11 +139,26 @@ fn stack_context(settings: &Settings, artifact: &ArtifactLocation, architecture:
     context.insert("metric_namespace", METRIC_NAMESPACE);
     context.insert("dashboard", &settings.dashboard);
     context.insert("tracing", &settings.tracing);
+    context.insert("reserved_concurrency", &settings.reserved_concurrency);
+    context.insert("log_kms_key_arn", &settings.log_kms_key_arn);
+    context.insert("domain", &domain(&settings.domain));
+    // Only what is published has one.
+    context.insert("application", &None::<()>);
     context.insert("alarms", &settings.alarms.enabled);
     context.insert("alarm_topic_arn", &settings.alarms.topic_arn);
     context.insert("alarm_silence_hours", &settings.alarms.silence_hours);
     context.insert("alarm_denials", &settings.alarms.denials);
     context
+}
+
+fn domain(domain: &Domain) -> serde_json::Value {
+    serde_json::json!({
+        "name": domain.name,
+        "certificate_arn": domain.certificate_arn,
+        "truststore": domain.truststore,
+        "truststore_version": domain.truststore_version,
+        "default_endpoint": domain.default_endpoint,
+    })
 }
 
 fn cloudformation(templates: &[(&str, &str)], name: &str, context: &Context) -> Result<String, Failure> {

@@ -6,7 +6,10 @@ use std::{collections::BTreeSet, path::Path};
 use serde_json::Value;
 
 use super::*;
-use crate::{golden, settings::Alarms};
+use crate::{
+    golden,
+    settings::{Alarms, Domain},
+};
 
 fn location() -> ArtifactLocation {
     ArtifactLocation { bucket: "artefacts".to_owned(), key: "stack/lambda/0123.zip".to_owned() }
@@ -30,6 +33,16 @@ fn everything(partition: &str, region: &str) -> Settings {
         log_retention_days: 30,
         memory_mib: 512,
         tracing: true,
+        reserved_concurrency: Some(50),
+        log_kms_key_arn: Some(format!("arn:{partition}:kms:{region}:111122223333:key/0a")),
+        domain: Domain {
+            name: Some("webhook.example.com".to_owned()),
+            certificate_arn: Some(format!("arn:{partition}:acm:{region}:111122223333:certificate/0a")),
+            truststore: Some("s3://our-trust/clients.pem".to_owned()),
+            truststore_version: Some("v1".to_owned()),
+            client_identity: Some("client.pem".into()),
+            default_endpoint: false,
+        },
         permissions_boundary: Some(format!("arn:{partition}:iam::111122223333:policy/boundary")),
         alarms: Alarms {
             topic_arn: Some(format!("arn:{partition}:sns:{region}:111122223333:on-call")),
@@ -53,6 +66,63 @@ fn tracing_is_asked_for_only_with_the_rights_that_it_takes() {
             assert_eq!(text.contains(word), tracing, "{word}");
         }
     }
+}
+
+#[test]
+fn the_key_of_the_logs_is_that_of_both_groups_and_only_without_one_is_its_absence_excused() {
+    for settings in [Settings::default(), everything("aws", "eu-west-1")] {
+        let document = document(&settings);
+        for group in ["FunctionLogGroup", "ApiLogGroup"] {
+            let group = &document["Resources"][group];
+            assert_eq!(group["Properties"]["KmsKeyId"].as_str(), settings.log_kms_key_arn.as_deref());
+            assert_eq!(group.get("Metadata").is_some(), settings.log_kms_key_arn.is_none());
+        }
+    }
+}
+
+#[test]
+fn concurrency_is_reserved_only_when_the_owner_says_how_much() {
+    for reserved_concurrency in [None, Some(7)] {
+        let settings = Settings { reserved_concurrency, ..Settings::default() };
+        let function = &document(&settings)["Resources"]["Function"];
+        let reserved = function["Properties"]["ReservedConcurrentExecutions"].as_u64();
+        assert_eq!(reserved, reserved_concurrency.map(u64::from));
+        assert_eq!(function["Metadata"].to_string().contains("CKV_AWS_115"), reserved_concurrency.is_none());
+    }
+}
+
+#[test]
+fn with_a_domain_it_is_the_endpoint_and_the_apis_own_stays_open_until_the_owner_closes_it() {
+    let own = serde_json::json!({ "Fn::GetAtt": ["Api", "ApiEndpoint"] });
+    let without = document(&Settings::default());
+    assert_eq!(without["Outputs"][OUTPUT_API_ENDPOINT]["Value"], own);
+    for kind in ["DomainName", "ApiMapping", "MutualTls"] {
+        assert!(!without["Resources"].to_string().contains(kind), "{kind}");
+    }
+    let name = Some("webhook.example.com".to_owned());
+    let certificate_arn = Some("arn:aws:acm:eu-west-1:111122223333:certificate/0a".to_owned());
+    let open = Domain { name, certificate_arn, ..Domain::default() };
+    let closed = Domain { default_endpoint: false, ..open.clone() };
+    for (domain, disabled) in [(Domain::default(), false), (open, false), (closed, true)] {
+        let named = domain.name.is_some();
+        let document = document(&Settings { domain, ..Settings::default() });
+        assert_eq!(document["Resources"][RESOURCE_API]["Properties"]["DisableExecuteApiEndpoint"], disabled);
+        if named {
+            let endpoint = &document["Outputs"][OUTPUT_API_ENDPOINT]["Value"];
+            assert_eq!(endpoint, &serde_json::json!({ "Fn::Sub": "https://${ApiDomain}" }));
+            assert_eq!(document["Outputs"][OUTPUT_DEFAULT_ENDPOINT]["Value"], own);
+            assert!(document["Outputs"].get(OUTPUT_DNS_TARGET).is_some());
+            assert!(document["Resources"]["ApiDomain"]["Properties"].get("MutualTlsAuthentication").is_none());
+        }
+    }
+}
+
+#[test]
+fn mutual_tls_asks_for_certificates_of_the_owners_authorities() {
+    let document = document(&everything("aws", "eu-west-1"));
+    let asked = &document["Resources"]["ApiDomain"]["Properties"]["MutualTlsAuthentication"];
+    assert_eq!(asked, &serde_json::json!({ "TruststoreUri": "s3://our-trust/clients.pem", "TruststoreVersion": "v1" }));
+    assert!(!document.to_string().contains("client.pem"), "the probe's key is no matter of the stack");
 }
 
 #[test]
