@@ -44,7 +44,7 @@ pub struct GlobalArgs {
     /// AWS profile to use [default: as the AWS SDK finds it]
     #[arg(long, global = true, value_name = "PROFILE")]
     pub profile: Option<String>,
-    /// Context of the kubeconfig to register the webhook in [default: the current one, or each of [[clusters]]]
+    /// Context of the kubeconfig to register the webhook in [default: the current one, or each that the settings list]
     #[arg(long, global = true, value_name = "CONTEXT")]
     pub context: Option<String>,
     /// Confirm the cluster by the name of its context; one that looks like production needs this, or the name typed
