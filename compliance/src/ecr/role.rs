@@ -115,7 +115,7 @@ impl Role {
     }
 }
 
-/// For the client that asks the registry, which must not keep them itself: [`Role::ready`] renews them.
+/// For the client that asks the registry, which must not keep them itself: `Role::ready` renews them.
 impl ProvideCredentials for Role {
     fn provide_credentials<'a>(&'a self) -> future::ProvideCredentials<'a>
     where
