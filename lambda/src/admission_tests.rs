@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests stand outside #[test] functions")]
 
+use std::collections::BTreeMap;
+
 use super::*;
 use serde_json::{Value, json};
 

@@ -44,13 +44,7 @@ impl Failure {
     }
 
     pub(super) fn into_unavailable(self) -> Unavailable {
-        match self {
-            Self::NoRepository(why)
-            | Self::NoImage(why)
-            | Self::NoScan(why)
-            | Self::BadName(why)
-            | Self::Other(why) => why,
-        }
+        self.why().clone()
     }
 }
 
