@@ -4,6 +4,8 @@
 //! everything, progress included, is one JSON object a line on stdout, each with its `schema` and `kind`; an error and a
 //! question are on stderr besides, for whoever watches.
 
+mod questions;
+
 use std::{
     fmt::Display,
     io::{self, BufRead, IsTerminal, Write},
@@ -12,10 +14,7 @@ use std::{
 use serde::Serialize;
 use serde_json::json;
 
-use crate::{
-    error::{ExitCode, Failure},
-    interrupt::{Interrupt, interrupted},
-};
+use crate::error::Failure;
 
 /// `schema` of every JSON line. It changes when a field goes or changes its meaning, not when one is added.
 pub const SCHEMA: &str = "deployer/1";
@@ -219,103 +218,6 @@ impl Console {
         }
     }
 
-    /// Asks a question that is answered with y or n; anything but a yes is a no. `--yes` answers yes and says so.
-    ///
-    /// # Errors
-    /// `Refused` when nobody can be asked: stdin is no terminal and `--yes` was not given.
-    pub fn ask(&mut self, question: &str) -> Result<bool, Failure> {
-        if self.assume_yes {
-            self.line(&format!("{question} yes (--yes)"));
-            return Ok(true);
-        }
-        let Some(answers) = &mut self.answers else {
-            return Err(nobody_to_ask(question));
-        };
-        let _ = write!(self.err, "{question} [y/N] ");
-        let _ = self.err.flush();
-        Ok(matches!(answer(answers)?.trim().to_ascii_lowercase().as_str(), "y" | "yes"))
-    }
-
-    /// Asks a question that is answered with `word` and nothing else. Where `yes_will_do`, `--yes` answers it.
-    ///
-    /// # Errors
-    /// `Refused` when nobody can be asked.
-    pub fn ask_for(&mut self, question: &str, word: &str, yes_will_do: bool) -> Result<bool, Failure> {
-        if self.assume_yes && yes_will_do {
-            return self.ask(question);
-        }
-        let Some(answers) = &mut self.answers else { return Err(nobody_to_type(question, word, yes_will_do)) };
-        let _ = write!(self.err, "{question} Type {word} to go on: ");
-        let _ = self.err.flush();
-        Ok(answer(answers)?.trim() == word)
-    }
-
-    /// As [`Console::ask_for`], but Ctrl-C is heard while we wait for the answer.
-    ///
-    /// # Errors
-    /// As [`Console::ask_for`]; `Interrupted` when we are asked to stop.
-    pub async fn ask_for_until(
-        &mut self,
-        question: &str,
-        word: &str,
-        yes_will_do: bool,
-        interrupt: &Interrupt,
-    ) -> Result<bool, Failure> {
-        if self.answers.is_none() || (self.assume_yes && yes_will_do) {
-            return self.ask_for(question, word, yes_will_do);
-        }
-        Ok(self.prompt(&format!("{question} Type {word} to go on:"), interrupt).await? == word)
-    }
-
-    /// Whether `--yes` was given.
-    #[must_use]
-    pub const fn assumes_yes(&self) -> bool {
-        self.assume_yes
-    }
-
-    /// Whether somebody is there to answer.
-    #[must_use]
-    pub fn can_ask(&self) -> bool {
-        self.answers.is_some()
-    }
-
-    /// As [`Console::ask`], but Ctrl-C is heard while we wait for the answer.
-    ///
-    /// # Errors
-    /// As [`Console::ask`]; `Interrupted` when we are asked to stop.
-    pub async fn ask_until(&mut self, question: &str, interrupt: &Interrupt) -> Result<bool, Failure> {
-        if self.assume_yes || self.answers.is_none() {
-            return self.ask(question);
-        }
-        let answer = self.prompt(&format!("{question} [y/N]"), interrupt).await?;
-        Ok(matches!(answer.to_ascii_lowercase().as_str(), "y" | "yes"))
-    }
-
-    /// What the person types after `question`, in one line. `--yes` is no answer to this.
-    ///
-    /// # Errors
-    /// `Refused` when nobody can be asked; `Interrupted` when we are asked to stop.
-    pub async fn prompt(&mut self, question: &str, interrupt: &Interrupt) -> Result<String, Failure> {
-        let Some(mut answers) = self.answers.take() else { return Err(nobody_to_ask(question)) };
-        let _ = write!(self.err, "{question} ");
-        let _ = self.err.flush();
-        // A thread of its own that nobody waits for: reading a terminal cannot be given up.
-        let (sender, answer) = tokio::sync::oneshot::channel();
-        std::thread::spawn(move || {
-            let mut text = String::new();
-            let read = answers.read_line(&mut text);
-            let _ = sender.send((answers, read.map(|_| text)));
-        });
-        let unread = || Failure::new("the answer could not be read").with_code(ExitCode::Refused);
-        let Some(answered) = interrupt.unless_asked(answer).await else {
-            self.line("");
-            return Err(interrupted("interrupted instead of an answer; nothing was changed"));
-        };
-        let (answers, read) = answered.map_err(|_| unread())?;
-        self.answers = Some(answers);
-        read.map(|text| text.trim().to_owned()).map_err(|error| unread().caused_by(&error))
-    }
-
     /// Progress that cannot be shown (stderr closed) is no reason to stop a deployment half-way.
     fn line(&mut self, text: &str) {
         let _ = writeln!(self.err, "{text}");
@@ -332,38 +234,20 @@ fn alarmed(line: &str, colour: bool) -> String {
     if colour && line.trim_start().starts_with("! ") { format!("\u{1b}[31m{line}\u{1b}[0m") } else { line.to_owned() }
 }
 
-fn nobody_to_ask(question: &str) -> Failure {
-    Failure::new(format!("\"{question}\" cannot be asked: stdin is not a terminal"))
-        .with_hint("Give --yes to go on without questions.")
-        .with_code(ExitCode::Refused)
-}
-
-fn nobody_to_type(question: &str, word: &str, yes_will_do: bool) -> Failure {
-    let yes = if yes_will_do { " Or --yes." } else { " --yes alone is not enough here." };
-    nobody_to_ask(question).with_hint(format!("Give --confirm-context {word} to go on.{yes}"))
-}
-
-fn answer(answers: &mut Box<dyn BufRead + Send>) -> Result<String, Failure> {
-    let mut answer = String::new();
-    answers
-        .read_line(&mut answer)
-        .map_err(|error| Failure::new("the answer could not be read").caused_by(&error).with_code(ExitCode::Refused))?;
-    Ok(answer)
-}
-
 #[cfg(test)]
 #[allow(clippy::expect_used, reason = "helpers of tests")]
-mod tests {
+pub(super) mod tests {
     use std::sync::{Arc, Mutex};
 
     use super::*;
+    use crate::error::ExitCode;
 
     /// A stream that can be read after the console has it.
     #[derive(Clone, Default)]
-    struct Shared(Arc<Mutex<Vec<u8>>>);
+    pub(super) struct Shared(Arc<Mutex<Vec<u8>>>);
 
     impl Shared {
-        fn text(&self) -> String {
+        pub(super) fn text(&self) -> String {
             String::from_utf8(self.0.lock().expect("no test panics while it writes").clone()).expect("text is UTF-8")
         }
     }
@@ -389,7 +273,7 @@ mod tests {
         }
     }
 
-    fn console(answers: Option<&'static str>, assume_yes: bool) -> (Console, Shared, Shared) {
+    pub(super) fn console(answers: Option<&'static str>, assume_yes: bool) -> (Console, Shared, Shared) {
         let (out, err) = (Shared::default(), Shared::default());
         let answers = answers.map(|text| Box::new(io::Cursor::new(text)) as Box<dyn BufRead + Send>);
         (Console::injected(Box::new(out.clone()), Box::new(err.clone()), answers, assume_yes), out, err)
@@ -418,54 +302,6 @@ mod tests {
         assert_eq!(alarmed("  ! it is replaced", true), "\u{1b}[31m  ! it is replaced\u{1b}[0m");
         assert_eq!(alarmed("  ! it is replaced", false), "  ! it is replaced");
         assert_eq!(alarmed("  ~ x: \"! \"", true), "  ~ x: \"! \"");
-    }
-
-    #[test]
-    fn only_a_yes_is_a_yes() {
-        for (answer, expected) in [
-            ("y\n", true),
-            ("Yes\n", true),
-            (" YES \n", true),
-            ("n\n", false),
-            ("\n", false),
-            ("yesterday\n", false),
-            ("", false),
-        ] {
-            let (mut console, _, err) = console(Some(answer), false);
-            assert_eq!(console.ask("Go on?").unwrap(), expected, "{answer:?}");
-            assert_eq!(err.text(), "Go on? [y/N] ");
-        }
-    }
-
-    #[test]
-    fn a_name_is_answered_with_the_name_and_with_yes_only_where_that_will_do() {
-        for (answer, yes, yes_will_do, expected) in [
-            (Some("prod\n"), false, false, Ok(true)),
-            (Some("y\n"), false, false, Ok(false)),
-            (Some("y\n"), true, false, Ok(false)),
-            (None, true, true, Ok(true)),
-            (None, true, false, Err(ExitCode::Refused)),
-            (None, false, true, Err(ExitCode::Refused)),
-        ] {
-            let (mut console, ..) = console(answer, yes);
-            let asked = console.ask_for("Go on?", "prod", yes_will_do).map_err(|failure| failure.code);
-            assert_eq!(asked, expected, "{answer:?} {yes} {yes_will_do}");
-        }
-    }
-
-    #[test]
-    fn yes_answers_every_question_aloud() {
-        let (mut console, _, err) = console(None, true);
-        assert!(console.ask("Go on?").unwrap());
-        assert_eq!(err.text(), "Go on? yes (--yes)\n");
-    }
-
-    #[test]
-    fn without_a_terminal_and_without_yes_a_question_is_refused_with_the_way_out() {
-        let (mut console, ..) = console(None, false);
-        let failure = console.ask("Go on?").unwrap_err();
-        assert_eq!(failure.code, ExitCode::Refused);
-        assert!(failure.message.contains("terminal") && failure.hint.unwrap().contains("--yes"));
     }
 
     #[test]

@@ -20,30 +20,12 @@ enum Consent {
     Name,
 }
 
-/// Asks, with what was decided on the command line in mind; `false` is a no.
+/// Asks about all clusters, with what was decided on the command line in mind; one no is a no to all, and `false`.
 ///
 /// # Errors
-/// `Refused` when nobody can be asked, or when `--confirm-context` names another context.
-pub(super) fn ask(
-    settings: &Settings,
-    cluster: &Cluster,
-    question: &str,
-    console: &mut Console,
-) -> Result<bool, Failure> {
-    let open = Open::of(&[(settings, cluster)], question, console)?;
-    for (context, yes_will_do) in &open.named {
-        if !console.ask_for(question, context, *yes_will_do)? {
-            return Ok(false);
-        }
-    }
-    if open.plain { console.ask(question) } else { Ok(true) }
-}
-
-/// The same of all clusters, and Ctrl-C is heard while we wait for the answer. One no is a no to all.
-///
-/// # Errors
-/// As [`ask`]; `Interrupted` when we are asked to stop.
-pub(super) async fn ask_until(
+/// `Refused` when nobody can be asked, or when `--confirm-context` names another context; `Interrupted` when we are asked
+/// to stop.
+pub(super) async fn ask(
     clusters: &[(&Settings, &Cluster)],
     question: &str,
     console: &mut Console,
@@ -51,11 +33,11 @@ pub(super) async fn ask_until(
 ) -> Result<bool, Failure> {
     let open = Open::of(clusters, question, console)?;
     for (context, yes_will_do) in &open.named {
-        if !console.ask_for_until(question, context, *yes_will_do, interrupt).await? {
+        if !console.ask_for(question, context, *yes_will_do, interrupt).await? {
             return Ok(false);
         }
     }
-    if open.plain { console.ask_until(question, interrupt).await } else { Ok(true) }
+    if open.plain { console.ask(question, interrupt).await } else { Ok(true) }
 }
 
 /// What the command line has left to ask.

@@ -99,7 +99,7 @@ impl Site {
         }
         draft::show(&drafted.plan, console);
         let needless = saved.is_some() || !drafted.plan.changes;
-        if needless || consent::ask_until(&member::asked(&self.members), "Deploy?", console, interrupt).await? {
+        if needless || consent::ask(&member::asked(&self.members), "Deploy?", console, interrupt).await? {
             return Ok(());
         }
         Err(draft::declined())

@@ -56,7 +56,7 @@ pub async fn run(settings: &Settings, args: &DestroyArgs, console: &mut Console)
         console.say(&line);
     }
     let asked: Vec<_> = clusters.iter().map(|found| (&found.settings, &found.cluster)).collect();
-    if !consent::ask_until(&asked, "Destroy?", console, &interrupt).await? {
+    if !consent::ask(&asked, "Destroy?", console, &interrupt).await? {
         return Err(Failure::new("nothing was destroyed: the plan was declined").with_code(ExitCode::Refused));
     }
     remove_webhooks(&clusters, console).await?;

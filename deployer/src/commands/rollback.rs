@@ -64,7 +64,7 @@ async fn code(settings: &Settings, console: &mut Console, interrupt: &Interrupt)
     for change in &ready.change_set.changes {
         console.say(&format!("{} {:<28} {}", change.action.mark(), change.logical_id, change.resource_type));
     }
-    let approved = console.ask_until("Roll back?", interrupt).await;
+    let approved = console.ask("Roll back?", interrupt).await;
     if !matches!(approved, Ok(true)) {
         client.abandon(&ready).await;
         return Err(approved.err().unwrap_or_else(draft::declined));

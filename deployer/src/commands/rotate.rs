@@ -44,7 +44,7 @@ pub async fn run(settings: &Settings, console: &mut Console) -> Result<(), Failu
     for line in rotation.plan() {
         console.say(&line);
     }
-    if !consent::ask(settings, &rotation.cluster, "Rotate?", console)? {
+    if !consent::ask(&[(settings, &rotation.cluster)], "Rotate?", console, &Interrupt::never()).await? {
         return Err(Failure::new("nothing was changed: the plan was declined").with_code(ExitCode::Refused));
     }
     let interrupt = Interrupt::listen();

@@ -17,6 +17,7 @@ use crate::{
     commands::consent,
     console::{Console, Report},
     error::{ExitCode, Failure},
+    interrupt::Interrupt,
     patience::Patience,
     settings::Settings,
 };
@@ -59,7 +60,7 @@ pub(super) async fn pause(settings: &Settings, args: &PauseArgs, console: &mut C
     let by = cluster.who_am_i().await.unwrap_or_else(|| "somebody whose name the cluster did not tell".to_owned());
     let pause = Pause { until: now.after(args.span), by, reason: args.reason.clone() };
     explain(&cluster, &existing, &pause, now, console);
-    if !consent::ask(settings, &cluster, "Pause?", console)? {
+    if !consent::ask(&[(settings, &cluster)], "Pause?", console, &Interrupt::never()).await? {
         return Err(Failure::new("nothing was changed: the pause was declined").with_code(ExitCode::Refused));
     }
     let existing = cluster.edit_webhook(&existing, |object| pause::add(object, &pause)).await?;

@@ -15,6 +15,7 @@ use crate::{
     commands::consent,
     console::{Console, Report},
     error::{ExitCode, Failure},
+    interrupt::Interrupt,
     patience::Patience,
     settings::{FailurePolicy, Settings, Word},
 };
@@ -51,7 +52,8 @@ pub(super) async fn promote(settings: &Settings, console: &mut Console) -> Resul
     super::since::tell(settings, &existing, console).await;
     console.step("Proving that the API server asks the webhook");
     prove(settings, &cluster, &existing, console).await?;
-    if !consent::ask(settings, &cluster, "Refuse Pods from now on when the webhook cannot be reached?", console)? {
+    let question = "Refuse Pods from now on when the webhook cannot be reached?";
+    if !consent::ask(&[(settings, &cluster)], question, console, &Interrupt::never()).await? {
         return Err(Failure::new("nothing was changed: Fail was declined").with_code(ExitCode::Refused));
     }
     set(&cluster, &existing, FailurePolicy::Fail, console).await
@@ -67,7 +69,8 @@ pub(super) async fn demote(settings: &Settings, console: &mut Console) -> Result
         return report(&cluster, &existing, FailurePolicy::Ignore, console);
     }
     tell_settings(settings, FailurePolicy::Ignore, console);
-    if !consent::ask(settings, &cluster, "Admit Pods from now on when the webhook cannot be reached?", console)? {
+    let question = "Admit Pods from now on when the webhook cannot be reached?";
+    if !consent::ask(&[(settings, &cluster)], question, console, &Interrupt::never()).await? {
         return Err(Failure::new("nothing was changed: Ignore was declined").with_code(ExitCode::Refused));
     }
     set(&cluster, &existing, FailurePolicy::Ignore, console).await
