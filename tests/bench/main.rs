@@ -9,6 +9,7 @@ mod measure;
 mod program;
 mod reviews;
 mod runtime_api;
+mod share;
 mod table;
 mod trouble;
 

@@ -66,6 +66,11 @@ impl Running {
         self.api.invoke(event)
     }
 
+    /// The process's number.
+    pub(crate) fn id(&self) -> u32 {
+        self.process.id()
+    }
+
     /// Resident memory in bytes, the libraries it shares with others included.
     pub(crate) fn resident(&self) -> Result<u64> {
         let status = self.read("status")?;

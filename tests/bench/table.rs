@@ -36,13 +36,15 @@ pub(crate) fn markdown(figures: &Figures) -> String {
 }
 
 fn rows(figures: &Figures) -> Vec<Row> {
-    let Figures { size, init, first, first_cpu, cached, cached_ten, enormous, near, far, resident } = figures;
+    let Figures { size, init, first, first_cpu, first_small, cached, cached_ten, enormous, near, far, resident } =
+        figures;
     vec![
         absolute("binary", mebibytes(size.0), "MiB", 5.0),
         absolute("resident memory, warm", mebibytes(resident.0), "MiB", 8.0),
         ratio("init to first poll", init, 50, Some(2.0)),
         ratio("first request", first, 50, Some(3.0)),
         absolute("processor time of the first request", millis(first_cpu.median()), "ms", 1.4),
+        small(first_small),
         ratio("warm, facts cached, p50", cached, 50, Some(1.25)),
         ratio("warm, facts cached, p99", cached, 99, Some(1.5)),
         ratio("the same, 10 images, p50", cached_ten, 50, None),
@@ -54,6 +56,15 @@ fn rows(figures: &Figures) -> Vec<Row> {
         ratio("nothing cached, ECR at 20 ms, 1 image", &far[0], 50, Some(1.1)),
         ratio("nothing cached, ECR at 20 ms, 10 images", &far[1], 50, Some(1.1)),
     ]
+}
+
+/// The first request with little of a processor.
+fn small(first: &Samples) -> Row {
+    let what = "first request at the processor share of 128 MB";
+    if first.is_empty() {
+        return Row { what, webhook: "not measured".to_owned(), floor: String::new(), value: None, target: None };
+    }
+    absolute(what, millis(first.median()), "ms", 3.0)
 }
 
 fn ratio(what: &'static str, pair: &Pair, percent: usize, most: Option<f64>) -> Row {
