@@ -10,6 +10,7 @@ use aws_sdk_sts::{
 
 use crate::{
     error::{Failure, chain},
+    https,
     settings::Settings,
 };
 
@@ -39,7 +40,7 @@ pub struct Identity {
 /// When no region is configured anywhere.
 pub async fn connect(settings: &Settings) -> Result<Aws, Failure> {
     let mut loader = aws_config::defaults(BehaviorVersion::latest())
-        .http_client(compliance::https::client())
+        .http_client(https::client())
         // CloudFormation throttles readily while a stack is watched; a short burst must not end a deployment.
         .retry_config(RetryConfig::standard().with_max_attempts(10));
     if let Some(region) = &settings.region {

@@ -1,7 +1,7 @@
-//! The one HTTPS client: rustls with ring, system trust roots, proxy from the environment.
+//! The HTTPS client for AWS: rustls with ring, system trust roots, proxy from the environment.
 //!
-//! Everything that talks to AWS takes its client from here, so that there is one TLS stack in every binary. This file
-//! must not know which service is called.
+//! Everything that talks to AWS takes its client from here, so that there is one TLS stack in the binary. This file must
+//! not know which service is called. The function has a leaner one, which knows no proxies.
 
 use aws_smithy_http_client::proxy::ProxyConfig;
 use aws_smithy_http_client::tls::Provider;
@@ -14,8 +14,7 @@ use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 ///
 /// It pools connections, honours `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY` and `NO_PROXY`, and trusts what the system
 /// trusts (`SSL_CERT_FILE` names other roots). Cheap to clone; make one per process.
-#[must_use]
-pub fn client() -> SharedHttpClient {
+pub(crate) fn client() -> SharedHttpClient {
     Builder::new().build_with_connector_fn(|settings, components| {
         let mut connector = Connector::builder().proxy_config(ProxyConfig::from_env());
         connector.set_connector_settings(settings.cloned());

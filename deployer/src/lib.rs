@@ -13,6 +13,7 @@ pub mod console;
 pub mod error;
 #[cfg(test)]
 mod golden;
+mod https;
 pub mod iam;
 pub mod interrupt;
 pub mod logs;

@@ -7,20 +7,20 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use aws_config::environment::EnvironmentVariableCredentialsProvider;
-use aws_config::identity::IdentityCache;
-use aws_config::retry::RetryConfig;
-use aws_config::timeout::TimeoutConfig;
-use aws_config::{BehaviorVersion, ConfigLoader, Region};
 use aws_sdk_ecr::Client;
-use aws_sdk_ecr::config::SharedHttpClient;
+use aws_sdk_ecr::config::retry::RetryConfig;
+use aws_sdk_ecr::config::timeout::TimeoutConfig;
+use aws_sdk_ecr::config::{BehaviorVersion, IdentityCache, Region, SharedCredentialsProvider, SharedHttpClient};
+use aws_types::SdkConfig;
+use aws_types::sdk_config::Builder;
 use compliance::ecr::{Clients, EcrFacts, Role};
 use compliance::facts::RepositoryKey;
+use compliance::https;
 use compliance::policy::RoleToAssume;
 use compliance::registry::Registry;
 
 use crate::panic;
-use crate::settings::Settings;
+use crate::settings::{Aws, Settings};
 
 /// All facts of one decision.
 pub const FACTS_DEADLINE: Duration = Duration::from_millis(2500);
@@ -30,7 +30,7 @@ const OPERATION_TIMEOUT: Duration = Duration::from_millis(2300);
 const ATTEMPT_TIMEOUT: Duration = Duration::from_millis(1100);
 /// Assuming a role, with all attempts.
 const ROLE_TIMEOUT: Duration = Duration::from_millis(1300);
-/// Name resolution and TCP.
+/// One TCP connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_millis(900);
 /// A second attempt still fits; a third would not, and throttling is not cured within milliseconds.
 const MOST_ATTEMPTS: u32 = 2;
@@ -41,21 +41,20 @@ const WARM_UP_TIMEOUT: Duration = Duration::from_millis(1500);
 const WARM_UP_REPOSITORY: &str = "ecr-compliance-webhook/warm-up";
 
 /// Clients for every accepted region, and for every registry with a role, behind the facts they serve.
-pub async fn ecr_facts(settings: &Settings) -> EcrFacts {
-    // One for all: reading the trusted roots is most of what starting costs.
-    let https = compliance::https::client();
+///
+/// # Errors
+/// When this build cannot do TLS.
+pub fn ecr_facts(settings: &Settings) -> Result<EcrFacts, rustls::Error> {
+    let sdk = Sdk { aws: &settings.aws, https: https::client(CONNECT_TIMEOUT)? };
     let regions: BTreeSet<&str> = settings.accepted().iter().map(|registry| registry.region.as_str()).collect();
-    let mut by_region = BTreeMap::new();
-    for region in regions {
-        let config = own_identity(region, &https).timeout_config(timeouts()).load().await;
-        by_region.insert(region.to_owned(), Client::new(&config));
-    }
+    let by_region: BTreeMap<String, Client> =
+        regions.into_iter().map(|region| (region.to_owned(), Client::new(&sdk.ecr(region).build()))).collect();
     let mut clients = Clients::new(settings.own_account.clone(), by_region);
     for (registry, role) in roles(settings) {
-        let (client, role) = assuming(registry, role, &https).await;
+        let (client, role) = sdk.assuming(registry, role);
         clients = clients.with_role(registry.clone(), client, role);
     }
-    EcrFacts::with_clients(clients, FACTS_DEADLINE)
+    Ok(EcrFacts::with_clients(clients, FACTS_DEADLINE))
 }
 
 /// Roles of registries that are accepted.
@@ -82,27 +81,40 @@ pub async fn warm_up(facts: &EcrFacts, settings: &Settings) {
     }
 }
 
-/// A client with the credentials of a role. It must not keep them: the role itself renews them.
-async fn assuming(registry: &Registry, role: &RoleToAssume, https: &SharedHttpClient) -> (Client, Role) {
-    let sts = own_identity(&registry.region, https).timeout_config(role_timeouts()).load().await;
-    let role = Role::new(aws_sdk_sts::Client::new(&sts), role.arn.clone(), role.external_id.clone());
-    let config = loader(&registry.region, https)
-        .credentials_provider(role.clone())
-        .identity_cache(IdentityCache::no_cache())
-        .timeout_config(timeouts());
-    (Client::new(&config.load().await), role)
+/// What the clients of one process share.
+struct Sdk<'a> {
+    aws: &'a Aws,
+    https: SharedHttpClient,
 }
 
-/// The function's own credentials, which are known, so that nothing is looked for on disk or in the network.
-fn own_identity(region: &str, https: &SharedHttpClient) -> ConfigLoader {
-    loader(region, https).credentials_provider(EnvironmentVariableCredentialsProvider::new())
-}
+impl Sdk<'_> {
+    /// With the function's own credentials, which are known: nothing is looked for on disk or in the network, as
+    /// `aws-config` would, which takes a seventh of the binary and part of the start.
+    fn config(&self, region: &str, endpoint: Option<&String>) -> Builder {
+        let mut config = SdkConfig::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .region(Region::new(region.to_owned()))
+            .http_client(self.https.clone())
+            .retry_config(retries());
+        config.set_endpoint_url(endpoint.cloned());
+        config.set_credentials_provider(self.aws.credentials.clone().map(SharedCredentialsProvider::new));
+        config
+    }
 
-fn loader(region: &str, https: &SharedHttpClient) -> ConfigLoader {
-    aws_config::defaults(BehaviorVersion::latest())
-        .region(Region::new(region.to_owned()))
-        .http_client(https.clone())
-        .retry_config(retries())
+    fn ecr(&self, region: &str) -> Builder {
+        self.config(region, self.aws.ecr_endpoint.as_ref()).timeout_config(timeouts())
+    }
+
+    /// A client with the credentials of a role. It must not keep them: the role itself renews them.
+    fn assuming(&self, registry: &Registry, role: &RoleToAssume) -> (Client, Role) {
+        let sts = self.config(&registry.region, self.aws.sts_endpoint.as_ref()).timeout_config(role_timeouts()).build();
+        let role = Role::new(aws_sdk_sts::Client::new(&sts), role.arn.clone(), role.external_id.clone());
+        let config = self
+            .ecr(&registry.region)
+            .credentials_provider(SharedCredentialsProvider::new(role.clone()))
+            .identity_cache(IdentityCache::no_cache());
+        (Client::new(&config.build()), role)
+    }
 }
 
 fn timeouts() -> TimeoutConfig {

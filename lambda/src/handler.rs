@@ -3,21 +3,20 @@
 //! This is the one place that decides what an error means. It must not know the wire format (`admission`), the rules
 //! (`compliance`) or how lines are written (`record`, `log`, `metrics`).
 
-use std::convert::Infallible;
 use std::time::{Instant, SystemTime};
 
 use compliance::ecr::{EcrFacts, Gathered};
 use compliance::policy::{self, Policy};
 use compliance::verdict::Verdict;
-use lambda_http::http::header::{AUTHORIZATION, CONTENT_TYPE, RETRY_AFTER};
-use lambda_http::request::RequestContext;
-use lambda_http::{Body, Request, RequestExt, Response};
+use lambda_http::http::header::{CONTENT_TYPE, RETRY_AFTER};
+use lambda_http::{Body, Response};
 use serde_json::json;
 
 use crate::admission::{self, Denial};
 use crate::caller::Callers;
 use crate::clients;
 use crate::decision::Decision;
+use crate::event::Call;
 use crate::log::{Level, Log};
 use crate::metrics;
 use crate::panic;
@@ -46,8 +45,11 @@ pub struct Webhook {
 
 impl Webhook {
     /// Builds the clients and opens the first connection, while the processor is not yet throttled.
-    pub async fn start(settings: Settings) -> Self {
-        let facts = clients::ecr_facts(&settings).await;
+    ///
+    /// # Errors
+    /// When this build cannot do TLS.
+    pub async fn start(settings: Settings) -> Result<Self, rustls::Error> {
+        let facts = clients::ecr_facts(&settings)?;
         clients::warm_up(&facts, &settings).await;
         let log = Log::stdout(settings.log_level);
         let Settings { callers, configured, .. } = settings;
@@ -55,35 +57,30 @@ impl Webhook {
             let errors: Vec<&String> = errors.iter().take(MOST_ERRORS).collect();
             log.write(Level::Error, "the policy is malformed: no Pod can be checked", json!({ "errors": errors }));
         }
-        Self { callers, policy: configured.policy, policy_version: configured.version, facts, log }
+        Ok(Self { callers, policy: configured.policy, policy_version: configured.version, facts, log })
     }
 
-    /// Answers one request. Never fails: whatever goes wrong has an answer of its own.
-    ///
-    /// # Errors
-    /// None.
-    pub async fn handle(&self, request: Request) -> Result<Response<Body>, Infallible> {
+    /// Answers one call. Never fails: whatever goes wrong has an answer of its own.
+    pub async fn handle(&self, call: &Call) -> Response<Body> {
         let started = Instant::now();
         // First of all, so that a stranger's body costs nothing and is never looked at.
-        let authorization = request.headers().get(AUTHORIZATION).and_then(|value| value.to_str().ok());
-        let (method, path) = (request.method().as_str(), request.raw_http_path());
-        let Some(cluster) = self.callers.authenticate(method, path, authorization) else {
-            return Ok(self.turn_away(&request));
+        let Some(cluster) = self.callers.authenticate(call.method(), &call.raw_path, call.authorization()) else {
+            return self.turn_away(call);
         };
-        let mut decision = self.decide(request.body(), request.uri().query()).await;
-        api_request_id(&request).clone_into(&mut decision.api_request_id);
+        let mut decision = self.decide(&call.body(), &call.raw_query_string).await;
+        call.request_id().clone_into(&mut decision.api_request_id);
         record::write(&self.log, cluster, &decision, started.elapsed());
-        Ok(answer(&decision))
+        answer(&decision)
     }
 
     /// A stranger learns nothing, not even whether the path or the secret was wrong.
-    fn turn_away(&self, request: &Request) -> Response<Body> {
+    fn turn_away(&self, call: &Call) -> Response<Body> {
         self.log.metric(&metrics::wrong_caller(SystemTime::now()));
-        self.log.write(Level::Warn, "caller not known", json!({ "apiRequestId": api_request_id(request) }));
+        self.log.write(Level::Warn, "caller not known", json!({ "apiRequestId": call.request_id() }));
         respond(404, Body::Empty)
     }
 
-    async fn decide(&self, body: &[u8], query: Option<&str>) -> Decision {
+    async fn decide(&self, body: &[u8], query: &str) -> Decision {
         match panic::caught(self.judge(body, query)).await {
             Ok(decision) => decision,
             // A defect says nothing about the Pod: it could not be checked, and what was not checked is not let in.
@@ -91,7 +88,7 @@ impl Webhook {
         }
     }
 
-    async fn judge(&self, body: &[u8], query: Option<&str>) -> Decision {
+    async fn judge(&self, body: &[u8], query: &str) -> Decision {
         let review = match admission::decode(body) {
             Ok(review) => review,
             Err(refusal) => return refused(body, refusal),
@@ -123,14 +120,6 @@ impl Webhook {
         let mut again = self.facts.gather_afresh(&repositories, &images, until).await;
         again.report += gathered.report;
         (policy::evaluate(policy, request, &again.facts, SystemTime::now()), again)
-    }
-}
-
-/// What API Gateway calls this request in its access log.
-fn api_request_id(request: &Request) -> &str {
-    match request.request_context_ref() {
-        Some(RequestContext::ApiGatewayV2(context)) => context.request_id.as_deref().unwrap_or_default(),
-        _ => "",
     }
 }
 

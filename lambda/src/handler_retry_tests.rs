@@ -10,7 +10,7 @@ use compliance::ecr::{Clock, Moment};
 use lambda_http::http;
 use serde_json::Value;
 
-use super::tests::{ACCEPTED, Ecr, World, event, good, never, review, throttling};
+use super::tests::{ACCEPTED, Ecr, World, event, good, handle, never, review, throttling};
 use super::*;
 use crate::log::timestamp;
 
@@ -28,10 +28,6 @@ fn patient(mut review: Value) -> Value {
     event["rawQueryString"] = json!("timeout=30s");
     event["queryStringParameters"] = json!({ "timeout": "30s" });
     event
-}
-
-async fn handle(world: &World, event: &Value) -> Response<Body> {
-    world.webhook.handle(lambda_http::request::from_str(&event.to_string()).unwrap()).await.unwrap()
 }
 
 /// Whether it is asked to come again, which is an answer without a word.

@@ -75,8 +75,7 @@ impl World {
     }
 
     async fn send(&self, event: &Value) -> (u16, Value) {
-        let request = lambda_http::request::from_str(&event.to_string()).unwrap();
-        let response = self.webhook.handle(request).await.unwrap();
+        let response = handle(self, event).await;
         let status = response.status().as_u16();
         let Body::Text(text) = response.body() else { return (status, Value::Null) };
         assert_eq!(response.headers()["content-type"], "application/json");
@@ -98,6 +97,11 @@ impl World {
             self.lines.lines().into_iter().partition(|line| line.get("_aws").is_some());
         (metrics.last().unwrap().clone(), logs.last().unwrap().clone())
     }
+}
+
+pub(super) async fn handle(world: &World, event: &Value) -> Response<Body> {
+    let call = serde_json::from_str(&event.to_string()).unwrap();
+    world.webhook.handle(&call).await
 }
 
 pub(super) fn good(operation: &str) -> http::Response<String> {

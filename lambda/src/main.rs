@@ -11,9 +11,13 @@ use serde_json::json;
 async fn main() -> ExitCode {
     let log = Log::stdout(Level::Error);
     panic::log_places(Log::stdout(Level::Error));
-    let webhook = match Settings::from_env() {
-        Ok(settings) => Webhook::start(settings).await,
+    let settings = match Settings::from_env() {
+        Ok(settings) => settings,
         Err(errors) => return log.fatal("the settings are wrong", json!({ "errors": errors.0 })),
+    };
+    let webhook = match Webhook::start(settings).await {
+        Ok(webhook) => webhook,
+        Err(error) => return log.fatal("TLS cannot be set up", json!({ "error": error.to_string() })),
     };
     match lambda_runtime::run(service_fn(|event| event::answer(&webhook, event))).await {
         Ok(()) => ExitCode::SUCCESS,

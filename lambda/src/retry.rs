@@ -39,9 +39,9 @@ impl Patience {
     /// From the time at which the Pod was made and the query of the call, `timeout=5s`. `None`: one of the two says
     /// nothing, and so nobody knows.
     #[must_use]
-    pub fn of(created: Option<&str>, query: Option<&str>) -> Option<Self> {
+    pub fn of(created: Option<&str>, query: &str) -> Option<Self> {
         let created = DateTime::from_str(created?, Format::DateTime).ok()?;
-        let timeout = query?.split('&').find_map(|pair| pair.strip_prefix("timeout="))?;
+        let timeout = query.split('&').find_map(|pair| pair.strip_prefix("timeout="))?;
         let seconds = timeout.strip_suffix('s')?.parse().ok()?;
         Some(Self { created: SystemTime::try_from(created).ok()?, timeout: Duration::from_secs(seconds) })
     }
@@ -87,15 +87,15 @@ mod tests {
     #[test]
     fn the_pod_and_the_call_say_how_long_the_api_server_waits() {
         let cases = [
-            ("both", Some(CREATED), Some("timeout=5s"), true),
-            ("beside others", Some(CREATED), Some("a=b&timeout=30s"), true),
-            ("no query", Some(CREATED), None, false),
-            ("another query", Some(CREATED), Some("timeouts=5s"), false),
-            ("no unit", Some(CREATED), Some("timeout=5"), false),
-            ("another unit", Some(CREATED), Some("timeout=1m0s"), false),
-            ("not a number", Some(CREATED), Some("timeout=-5s"), false),
-            ("no Pod's time", None, Some("timeout=5s"), false),
-            ("not a time", Some("yesterday"), Some("timeout=5s"), false),
+            ("both", Some(CREATED), "timeout=5s", true),
+            ("beside others", Some(CREATED), "a=b&timeout=30s", true),
+            ("no query", Some(CREATED), "", false),
+            ("another query", Some(CREATED), "timeouts=5s", false),
+            ("no unit", Some(CREATED), "timeout=5", false),
+            ("another unit", Some(CREATED), "timeout=1m0s", false),
+            ("not a number", Some(CREATED), "timeout=-5s", false),
+            ("no Pod's time", None, "timeout=5s", false),
+            ("not a time", Some("yesterday"), "timeout=5s", false),
         ];
         for (name, created, query, known) in cases {
             assert_eq!(Patience::of(created, query).is_some(), known, "{name}");
@@ -104,7 +104,7 @@ mod tests {
 
     #[test]
     fn another_try_is_asked_for_only_if_it_ends_in_time_with_a_verdict() {
-        let of = |query| Patience::of(Some(CREATED), Some(query)).unwrap();
+        let of = |query| Patience::of(Some(CREATED), query).unwrap();
         let cases = [
             ("at once", "timeout=5s", after(0), true),
             ("just in time", "timeout=5s", after(999), true),
@@ -121,7 +121,7 @@ mod tests {
 
     #[test]
     fn a_late_verdict_has_less_time_for_facts_but_never_none() {
-        let of = |query| Patience::of(Some(CREATED), Some(query)).unwrap();
+        let of = |query| Patience::of(Some(CREATED), query).unwrap();
         let cases = [
             (of("timeout=5s"), after(0), 2500),
             (of("timeout=5s"), after(2000), 2500),

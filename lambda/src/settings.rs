@@ -1,11 +1,13 @@
 //! The only reader of environment variables, which override `policy.json`. Reports every error at once, so that one deployment mends them all.
 //!
-//! Nothing here is a secret: callers are given as digests. Even so a digest is never repeated in an error.
+//! The only secrets are the function's own credentials, whose `Debug` hides them. Callers are given as digests, and even a
+//! digest is never repeated in an error.
 
 use std::collections::BTreeSet;
 use std::fmt;
 use std::io;
 
+use aws_credential_types::Credentials;
 use compliance::policy::{Home, is_namespace};
 use compliance::registry::{Partition, Registry};
 
@@ -28,11 +30,43 @@ pub const LOG_LEVEL: &str = "LOG_LEVEL";
 /// Accepted callers, comma-separated `cluster=hexsha256`.
 pub const CALLER_DIGESTS: &str = "CALLER_DIGESTS";
 
-/// Every variable that is read here. The stack's template must set all of them but `AWS_REGION`, which Lambda sets.
-/// The AWS SDK reads its own besides (credentials, `AWS_ENDPOINT_URL_ECR`), and `LAMBDA_TASK_ROOT` says where the policy
-/// file is.
+/// Every variable of our own. The stack's template must set all of them but `AWS_REGION`, which Lambda sets as it does the
+/// credentials. Besides, `LAMBDA_TASK_ROOT` says where the policy file is, and stand-ins for AWS set [`ECR_ENDPOINT`] and
+/// [`STS_ENDPOINT`].
 pub const VARIABLES: &[&str] =
     &[OWN_ACCOUNT_ID, AWS_REGION, REGISTRY_ID, REGISTRY_REGION, IGNORED_NAMESPACES, LOG_LEVEL, CALLER_DIGESTS];
+
+/// Another place than AWS to ask ECR; named as every SDK names it.
+/// <https://docs.aws.amazon.com/sdkref/latest/guide/feature-ss-endpoints.html>
+pub const ECR_ENDPOINT: &str = "AWS_ENDPOINT_URL_ECR";
+/// Another place than AWS to assume roles.
+pub const STS_ENDPOINT: &str = "AWS_ENDPOINT_URL_STS";
+/// Another place than AWS for both.
+const ANY_ENDPOINT: &str = "AWS_ENDPOINT_URL";
+
+/// As whom AWS is asked, and where.
+#[derive(Debug)]
+pub struct Aws {
+    /// Of the function's role. Lambda gives them to the process once, for as long as it lives; without them every call fails.
+    pub credentials: Option<Credentials>,
+    /// Instead of ECR's own endpoints.
+    pub ecr_endpoint: Option<String>,
+    /// Instead of STS's own endpoints.
+    pub sts_endpoint: Option<String>,
+}
+
+impl Aws {
+    fn read(value: impl Fn(&str) -> String) -> Self {
+        let given = |name: &str| Some(value(name)).filter(|text| !text.is_empty());
+        let credentials = given("AWS_ACCESS_KEY_ID").zip(given("AWS_SECRET_ACCESS_KEY"));
+        Self {
+            credentials: credentials
+                .map(|(id, secret)| Credentials::new(id, secret, given("AWS_SESSION_TOKEN"), None, "environment")),
+            ecr_endpoint: given(ECR_ENDPOINT).or_else(|| given(ANY_ENDPOINT)),
+            sts_endpoint: given(STS_ENDPOINT).or_else(|| given(ANY_ENDPOINT)),
+        }
+    }
+}
 
 /// What the function was configured to do.
 #[derive(Debug)]
@@ -41,6 +75,8 @@ pub struct Settings {
     pub own_account: String,
     /// Region the function runs in.
     pub own_region: String,
+    /// As whom AWS is asked, and where.
+    pub aws: Aws,
     /// What is accepted and what is not judged, or why nobody knows.
     pub configured: Configured,
     /// Who may ask.
@@ -91,7 +127,7 @@ impl Settings {
                 let home = Home { account: &own_account, region: &own_region };
                 let configured = policy_file::configure(file, &overrides, &home);
                 let log_level = log_level.or(configured.log_level).unwrap_or(Level::Info);
-                Ok(Self { own_account, own_region, configured, callers, log_level })
+                Ok(Self { own_account, own_region, aws: Aws::read(value), configured, callers, log_level })
             }
             _ => Err(SettingsError(errors.0)),
         }
@@ -297,6 +333,23 @@ mod tests {
         assert_eq!(accepted(&both), ["777788889999 in eu-west-1", "777788889999 in us-east-1"]);
         assert_eq!(both.log_level, Level::Error);
         assert_eq!(both.configured.policy.unwrap().ignored_namespaces, ["kube-node-lease", "kube-system"]);
+    }
+
+    #[test]
+    fn credentials_and_endpoints_are_those_of_the_environment_and_secrets_are_not_shown() {
+        let nothing = read(&[]).unwrap().aws;
+        assert!(nothing.credentials.is_none() && nothing.ecr_endpoint.is_none() && nothing.sts_endpoint.is_none());
+        let keys = [("AWS_ACCESS_KEY_ID", "AKID"), ("AWS_SECRET_ACCESS_KEY", "hush"), ("AWS_SESSION_TOKEN", "still")];
+        let places = [(ECR_ENDPOINT, "http://ecr"), (ANY_ENDPOINT, "http://any")];
+        let aws = read(&[keys.as_slice(), &places].concat()).unwrap().aws;
+        let credentials = aws.credentials.as_ref().unwrap();
+        assert_eq!((credentials.access_key_id(), credentials.session_token()), ("AKID", Some("still")));
+        assert_eq!(
+            (aws.ecr_endpoint.as_deref(), aws.sts_endpoint.as_deref()),
+            (Some("http://ecr"), Some("http://any"))
+        );
+        let shown = format!("{aws:?}");
+        assert!(!shown.contains("hush") && !shown.contains("still"), "{shown}");
     }
 
     #[test]
