@@ -27,7 +27,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use aws_sdk_ecr::Client;
-use futures_util::future::join_all;
+use futures_util::future::{BoxFuture, join_all};
 use tokio::time::Instant;
 
 pub use self::cache::CacheSettings;
@@ -141,17 +141,25 @@ impl EcrFacts {
         self.gather_with(wanted, images, Attempt { until, afresh: true }).await
     }
 
-    async fn gather_with(&self, wanted: &BTreeSet<RepositoryKey>, images: &WantedImages, attempt: Attempt) -> Gathered {
-        let tally = Tally::default();
-        let mut facts = Facts::default();
-        let by_registry = by_registry(wanted, images, &mut facts);
-        let detail = &images.detail;
-        let asked =
-            by_registry.into_iter().map(|(registry, wanted)| self.ask(registry, wanted, detail, attempt, &tally));
-        for learnt in join_all(asked).await {
-            facts.merge(learnt);
-        }
-        Gathered { facts, report: tally.report() }
+    /// Boxed, so that all that is behind it is compiled once and as this crate is (for size), not as its caller is.
+    fn gather_with<'a>(
+        &'a self,
+        wanted: &'a BTreeSet<RepositoryKey>,
+        images: &'a WantedImages,
+        attempt: Attempt,
+    ) -> BoxFuture<'a, Gathered> {
+        Box::pin(async move {
+            let tally = Tally::default();
+            let mut facts = Facts::default();
+            let by_registry = by_registry(wanted, images, &mut facts);
+            let detail = &images.detail;
+            let asked =
+                by_registry.into_iter().map(|(registry, wanted)| self.ask(registry, wanted, detail, attempt, &tally));
+            for learnt in join_all(asked).await {
+                facts.merge(learnt);
+            }
+            Gathered { facts, report: tally.report() }
+        })
     }
 
     /// Everything about what is wanted of one registry.
