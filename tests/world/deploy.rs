@@ -17,6 +17,9 @@ pub const CLUSTER: &str = "demo";
 /// The deployer's default stack name, and the name of the webhook configuration.
 pub const STACK: &str = "ecr-compliance-webhook";
 
+/// `alarms.denials`. Whoever tests refusals is refused more often than a cluster is: that alarm would ring all the time.
+pub const DENIALS: u32 = 10_000;
+
 /// Where the deployer gets the function from.
 #[derive(Clone, Debug)]
 pub enum Function {
@@ -249,8 +252,7 @@ fn settings(machine: &str) -> String {
 /// All of them but for the cluster.
 fn general(machine: &str) -> String {
     let architecture = if machine == "aarch64" { "arm64" } else { "x86_64" };
-    // Whoever tests refusals is refused more often than a cluster is: that alarm would ring all the time.
-    let alarms = "[alarms]\ndenials = 10000\n";
+    let alarms = format!("[alarms]\ndenials = {DENIALS}\n");
     format!("# Written by the local world.\narchitecture = \"{architecture}\"\n\n{alarms}")
 }
 
