@@ -174,6 +174,26 @@ impl Deployer {
         Ok(killed)
     }
 
+    /// A run whose standard output has a reader that is gone as soon as the run has begun.
+    ///
+    /// # Errors
+    /// It cannot be started.
+    pub async fn unread(&self, arguments: &[&str]) -> Result<Finished> {
+        let (reader, writer) = std::io::pipe().while_doing(|| "making a pipe".to_owned())?;
+        let mut command = self.command(arguments);
+        let child = command.stdout(writer).stderr(Stdio::piped()).spawn();
+        let mut child = child.while_doing(|| format!("starting {}", self.program.display()))?;
+        // This command holds the pipe's other end as well.
+        drop((command, reader));
+        let input = child.stdin.take();
+        let output = child.wait_with_output().await.while_doing(|| "waiting for the deployer".to_owned())?;
+        drop(input);
+        Ok(Finished {
+            code: output.status.code().unwrap_or(255),
+            said: String::from_utf8_lossy(&output.stderr).into_owned(),
+        })
+    }
+
     fn spawn(&self, arguments: &[&str], shown: bool) -> Result<Child> {
         let mut command = self.command(arguments);
         if !shown {

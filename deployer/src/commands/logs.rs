@@ -36,7 +36,8 @@ pub async fn run(settings: &Settings, args: &LogsArgs, console: &mut Console) ->
     let mut tail = Tail::new(Client::new(&aws.config), group, args.since, SystemTime::now());
     let wanted = Wanted { denied: args.denied, namespace: args.namespace.clone(), cluster: args.cluster.clone() };
     if args.follow {
-        return follow(&mut tail, &wanted, console, &Interrupt::listen(), PAUSE).await;
+        let interrupt = Interrupt::listen_and(console.reader_gone());
+        return follow(&mut tail, &wanted, console, &interrupt, PAUSE).await;
     }
     show(&tail.look(SystemTime::now()).await?, &wanted, console)
 }
