@@ -134,6 +134,9 @@ async fn cut_off(world: &Addresses, cluster: &Kubernetes, deployer: &Deployer) -
         expect(refused, || format!("{outcome:?}"))?;
         comes_to(world, "undecided", StateValue::Alarm).await?;
         says(deployer, &["undecided"]).await?;
+        let shown = deployer.run(&["status"], false).await?;
+        let once = shown.said.matches("-undecided is in ALARM").count() == 1 && !shown.said.contains("error:");
+        expect(shown.code == 5 && once, || format!("exit code {}: {}", shown.code, shown.said))?;
         let logged = deployer.run(&["logs", "--denied"], false).await?.well("logs")?.said;
         let line = logged.lines().find(|line| line.contains("UNCHECKED") && line.contains("cut-off"));
         expect(line.is_some_and(|line| line.contains("tag-immutability: throttled")), || logged.clone())
