@@ -87,7 +87,10 @@ impl Line {
                 let _ = write!(said, "  {part}");
             }
         }
-        let _ = write!(said, "  request {}", text("requestUid"));
+        // A review that could not be read has none.
+        if !text("requestUid").is_empty() {
+            let _ = write!(said, "  request {}", text("requestUid"));
+        }
         said
     }
 
@@ -255,8 +258,10 @@ mod tests {
             ),
             (
                 "a review that could not be read",
-                with(json!({ "findings": [], "images": [], "denial": "no JSON", "name": "", "namespace": "" })),
-                Some("DENIED     blue  (not known)  no JSON  request u-1"),
+                with(
+                    json!({ "findings": [], "images": [], "denial": "no JSON", "name": "", "namespace": "", "requestUid": "" }),
+                ),
+                Some("DENIED     blue  (not known)  no JSON"),
             ),
             (
                 "another message",
