@@ -94,6 +94,18 @@ impl Line {
         said
     }
 
+    /// Of a denial: in which namespace, what and why; the same for every Pod of a workload.
+    #[must_use]
+    pub fn refusal(&self) -> Option<String> {
+        let text = |key: &str| self.line[key].as_str().unwrap_or_default();
+        let refused = self.is_decision() && self.line["allowed"] == false;
+        let found = self.findings();
+        let why = if found.is_empty() { text("denial") } else { &found };
+        let place = if text("namespace").is_empty() { "(not known)" } else { text("namespace") };
+        let unchecked = if self.line["undecided"] == true { "UNCHECKED  " } else { "" };
+        refused.then(|| printable(&format!("{unchecked}{place}  {why}")))
+    }
+
     fn verdict(&self) -> &'static str {
         let is = |key: &str| self.line[key] == true;
         match (is("allowed"), is("undecided")) {
