@@ -203,7 +203,7 @@ fn count(of: usize) -> f64 {
 
 /// How wide words most likely are: nobody here knows the reader's font, so as in a wide one.
 fn wide(words: &str, size: f64) -> f64 {
-    count(words.chars().count()) * size * 0.61
+    count(words.chars().count()) * size * 0.58
 }
 
 /// The largest size at which the words fit.

@@ -96,7 +96,7 @@ pub(crate) fn sum_up(events: &[Event], wanted: &Wanted, console: &mut Console) {
         console.say(&format!("{times:>5} x {reason}"));
     }
     if let Some(more) = reasons.len().checked_sub(MOST_REASONS).filter(|more| *more > 0) {
-        console.say(&format!("and {more} more reasons"));
+        console.say(&format!("other reasons: {more}"));
     }
 }
 

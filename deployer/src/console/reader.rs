@@ -34,7 +34,10 @@ async fn of(stream: impl std::os::fd::AsFd + Send + 'static) {
 
 #[cfg(all(test, unix))]
 mod tests {
-    use std::io::{Read, Write};
+    use std::{
+        io::{Read, Write},
+        time::Duration,
+    };
 
     use futures_util::FutureExt;
 
@@ -49,6 +52,7 @@ mod tests {
         reader.read_exact(&mut [0; 5]).unwrap();
         assert_eq!((&mut gone).now_or_never(), None, "it still reads");
         drop(reader);
-        gone.await;
+        // Where it is not noticed, nothing else would end the wait.
+        tokio::time::timeout(Duration::from_mins(1), gone).await.unwrap();
     }
 }
