@@ -158,8 +158,9 @@ pub async fn run(cli: Cli, console: &mut Console) -> Result<ExitCode, Failure> {
         // On the heap: the futures of the long commands are large.
         Command::IamPolicy(args) => commands::iam_policy::run(&settings, args, console),
         Command::Completions(args) => commands::completions::run(args.shell, console),
-        // The one command that answers by its exit code too.
+        // The two commands that answer by their exit code too.
         Command::Plan(args) => return Box::pin(commands::plan::run(&settings, args, console)).await,
+        Command::Status(args) => return Box::pin(commands::status::run(&settings, args, console)).await,
         Command::Cancel => Box::pin(commands::cancel::run(&settings, console)).await,
         Command::Rollback(args) => Box::pin(commands::rollback::run(&settings, args, console)).await,
         Command::Deploy(args) => Box::pin(commands::deploy::run(&settings, args, console)).await,
@@ -168,7 +169,6 @@ pub async fn run(cli: Cli, console: &mut Console) -> Result<ExitCode, Failure> {
         Command::Rotate => Box::pin(commands::rotate::run(&settings, console)).await,
         Command::Webhook(args) => Box::pin(commands::webhook::run(&settings, &args.command, console)).await,
         Command::Logs(args) => Box::pin(commands::logs::run(&settings, args, console)).await,
-        Command::Status(args) => Box::pin(commands::status::run(&settings, args, console)).await,
         Command::Metrics(args) => Box::pin(commands::metrics::run(&settings, args, console)).await,
     };
     done.map(|()| ExitCode::Ok)

@@ -5,10 +5,12 @@
 //! question are on stderr besides, for whoever watches.
 
 mod questions;
+mod reader;
 
 use std::{
     fmt::Display,
     io::{self, BufRead, IsTerminal, Write},
+    pin::Pin,
 };
 
 use serde::Serialize;
@@ -57,6 +59,8 @@ pub struct Console {
     output: Output,
     /// Whether stdout is a screen that may be drawn on again.
     screen: bool,
+    /// Whether it is the process's own stdout.
+    own: bool,
 }
 
 impl Console {
@@ -70,7 +74,7 @@ impl Console {
         let colour_data = wanted && io::stdout().is_terminal();
         let screen = io::stdout().is_terminal() && output == Output::Text;
         let (out, err) = (Box::new(io::stdout()), Box::new(io::stderr()));
-        Self { out, err, answers, assume_yes, colour, colour_data, output, screen }
+        Self { out, err, answers, assume_yes, colour, colour_data, output, screen, own: true }
     }
 
     /// Injected streams, for tests. `answers` is `None` where stdin is no terminal; no colour.
@@ -82,7 +86,7 @@ impl Console {
         assume_yes: bool,
     ) -> Self {
         let output = Output::Text;
-        Self { out, err, answers, assume_yes, colour: false, colour_data: false, output, screen: false }
+        Self { out, err, answers, assume_yes, colour: false, colour_data: false, output, screen: false, own: false }
     }
 
     /// The same, answering as `output` says.
@@ -96,6 +100,12 @@ impl Console {
     #[must_use]
     pub fn is_for_people(&self) -> bool {
         self.output == Output::Text
+    }
+
+    /// Resolves once nobody reads stdout any more, for a command that goes on until then; perhaps never.
+    #[must_use]
+    pub fn reader_gone(&self) -> Pin<Box<dyn Future<Output = ()> + Send>> {
+        if self.own { Box::pin(reader::gone()) } else { Box::pin(std::future::pending()) }
     }
 
     /// Data, to stdout, exactly as given.

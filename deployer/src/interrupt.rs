@@ -33,6 +33,18 @@ impl Interrupt {
         interrupt
     }
 
+    /// The same, and once `event` happens, which is as good a reason to stop. Needs a tokio runtime.
+    #[must_use]
+    pub fn listen_and(event: impl Future<Output = ()> + Send + 'static) -> Self {
+        let interrupt = Self::listen();
+        let asked = interrupt.asked.clone();
+        tokio::spawn(async move {
+            event.await;
+            asked.send_replace(true);
+        });
+        interrupt
+    }
+
     /// One that nobody pulls.
     #[must_use]
     pub fn never() -> Self {
@@ -107,6 +119,15 @@ mod tests {
         assert_eq!(interrupt.unless_asked(async { 1 }).await, Some(1));
         pull.send_replace(true);
         assert_eq!(interrupt.unless_asked(std::future::pending::<u8>()).await, None);
+    }
+
+    #[tokio::test]
+    async fn an_event_asks_as_a_person_does() {
+        let (happen, happened) = tokio::sync::oneshot::channel::<()>();
+        let interrupt = Interrupt::listen_and(async { drop(happened.await) });
+        assert_eq!(interrupt.unless_asked(async { 1 }).await, Some(1));
+        happen.send(()).unwrap();
+        interrupt.asked().await;
     }
 
     #[tokio::test]

@@ -94,6 +94,10 @@ pub const METRICS: &[Metric] = &[
     ECR_LATENCY,
 ];
 
+/// Metrics that are counted over all clusters besides, without a dimension, for an alarm that divides: it can name metrics,
+/// but may ask only once for all values of a dimension. Each is one more billed metric, of the account and region.
+pub const OVER_ALL_CLUSTERS: &[Metric] = &[DENY];
+
 const fn count(name: &'static str, meaning: &'static str) -> Metric {
     Metric { name, unit: "Count", dimensions: &[CLUSTER], meaning }
 }
@@ -220,14 +224,17 @@ struct Members<'a> {
 #[serde(rename_all = "PascalCase")]
 struct Aws<'a> {
     timestamp: u64,
-    cloud_watch_metrics: [Directive<'a>; 1],
+    cloud_watch_metrics: Directives<'a>,
 }
+
+/// One for each set of dimensions.
+struct Directives<'a>(&'a [(Metric, Number)]);
 
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
 struct Directive<'a> {
     namespace: &'static str,
-    dimensions: [[&'static str; 1]; 1],
+    dimensions: [&'static [&'static str]; 1],
     metrics: Definitions<'a>,
 }
 
@@ -247,19 +254,31 @@ struct Definition {
 impl Serialize for Line<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let milliseconds = self.at.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_millis();
-        let metrics = Definitions(&self.values);
         let members = Members {
             level: Level::Info.name(),
             timestamp: timestamp(self.at),
             aws: Aws {
                 timestamp: u64::try_from(milliseconds).unwrap_or(u64::MAX),
-                cloud_watch_metrics: [Directive { namespace: NAMESPACE, dimensions: [[CLUSTER]], metrics }],
+                cloud_watch_metrics: Directives(&self.values),
             },
             cluster: self.cluster,
             values: Values(&self.values),
             about: self.about,
         };
         members.serialize(serializer)
+    }
+}
+
+impl Serialize for Directives<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let directive = |dimensions, metrics| Directive {
+            namespace: NAMESPACE,
+            dimensions: [dimensions],
+            metrics: Definitions(metrics),
+        };
+        let besides = self.0.chunks(1).filter(|one| OVER_ALL_CLUSTERS.contains(&one[0].0));
+        let besides = besides.map(|one| directive(&[], one));
+        serializer.collect_seq(std::iter::once(directive(&[CLUSTER], self.0)).chain(besides))
     }
 }
 
@@ -337,6 +356,10 @@ mod tests {
                         { "Name": "ServedStale", "Unit": "Count" },
                         { "Name": "EcrLatency", "Unit": "Milliseconds" },
                     ],
+                }, {
+                    "Namespace": "EcrComplianceWebhook",
+                    "Dimensions": [[]],
+                    "Metrics": [{ "Name": "Deny", "Unit": "Count" }],
                 }],
             },
             "Cluster": "blue",
@@ -376,11 +399,16 @@ mod tests {
 
     #[test]
     fn every_metric_of_the_table_is_emitted_with_its_unit_and_dimensions() {
-        let mut emitted = BTreeSet::new();
+        let (mut emitted, mut over_all) = (BTreeSet::new(), 0);
         let again = read(&decision(at(), &Measured { outcome: Outcome::Again, ..MEASURED }));
         assert_eq!((&again["RetryAsked"], again.get("Pass"), again.get("Deny")), (&json!(1), None, None));
         for line in [read(&decision(at(), &MEASURED)), read(&wrong_caller(at())), again] {
-            let directive = &line["_aws"]["CloudWatchMetrics"][0];
+            let directives = line["_aws"]["CloudWatchMetrics"].as_array().unwrap();
+            for metric in directives[1..].iter().flat_map(|besides| besides["Metrics"].as_array().unwrap()) {
+                assert!(OVER_ALL_CLUSTERS.iter().any(|known| known.name == metric["Name"]), "{metric}");
+                over_all += 1;
+            }
+            let directive = &directives[0];
             for metric in directive["Metrics"].as_array().unwrap() {
                 let name = metric["Name"].as_str().unwrap();
                 let known = METRICS.iter().find(|known| known.name == name).unwrap();
@@ -391,6 +419,6 @@ mod tests {
             }
         }
         let table: BTreeSet<String> = METRICS.iter().map(|metric| metric.name.to_owned()).collect();
-        assert_eq!(emitted, table);
+        assert_eq!((emitted, over_all), (table, OVER_ALL_CLUSTERS.len()));
     }
 }

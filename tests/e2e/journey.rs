@@ -14,7 +14,9 @@ use local_world::{counts, root, seed, story};
 
 use crate::report::Report;
 use crate::tail::{self, Tail};
-use crate::{busy, canaries, killed, leftovers, operating, policy, recovery, reviews, several, updates, webhook};
+use crate::{
+    busy, canaries, killed, leftovers, operating, pipes, policy, recovery, reviews, several, updates, webhook,
+};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_product_works_from_deploy_to_destroy_on_a_local_world() {
@@ -55,6 +57,7 @@ async fn act(report: &mut Report, world: &Addresses, cluster: &Kubernetes, deplo
     report.scenario("deploy: again, with no changes, is a success", again(cluster, deployer)).await;
     canaries::run(world, cluster, deployer, report).await;
     operating::well(world, deployer, report).await;
+    pipes::run(deployer, report).await;
     let tail = Tail::start(world, deployer);
     tail::burst(cluster, report, "before").await;
     operating::trouble(world, cluster, deployer, report).await;

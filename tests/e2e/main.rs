@@ -12,6 +12,7 @@ mod leftovers;
 mod lint;
 mod mutual;
 mod operating;
+mod pipes;
 mod policy;
 mod recovery;
 mod report;

@@ -1,10 +1,12 @@
 //! What an operator sees of the product: `metrics`, `status` and `logs` against the local world, about decisions made
 //! through the real API server; and alarms that ring.
 
+use aws_sdk_cloudwatch::Client;
+use aws_sdk_cloudwatch::operation::put_metric_alarm::builders::PutMetricAlarmFluentBuilder;
 use aws_sdk_cloudwatch::types::{MetricAlarm, StateValue};
 use aws_sdk_ecr::types::ImageTagMutability;
 use local_world::addresses::Addresses;
-use local_world::deploy::{CLUSTER, Deployer, STACK};
+use local_world::deploy::{CLUSTER, DENIALS, Deployer, STACK};
 use local_world::kubernetes::{Kubernetes, Outcome, until};
 use local_world::pods::{NAMESPACE, pod};
 use local_world::trouble::{Context, Result, Trouble};
@@ -27,8 +29,9 @@ pub(crate) async fn well(world: &Addresses, deployer: &Deployer, report: &mut Re
     report.scenario("logs: a line for people for each denial", told(deployer)).await;
 }
 
-/// To be called while the webhook is registered and ECR answers; leaves the cluster without the webhook.
+/// To be called after a burst of denials, while the webhook is registered and ECR answers; leaves the cluster without the webhook.
 pub(crate) async fn trouble(world: &Addresses, cluster: &Kubernetes, deployer: &Deployer, report: &mut Report) {
+    report.scenario("alarms: denials ring when they are many and a large share", many_denials(world)).await;
     report.scenario("status: ECR is cut off, and the alarm rings", cut_off(world, cluster, deployer)).await;
     report.scenario("status: the webhook is deleted, and the alarm rings", silent(world, cluster, deployer)).await;
 }
@@ -80,21 +83,42 @@ async fn all_is_well(deployer: &Deployer) -> Result<()> {
 async fn told(deployer: &Deployer) -> Result<()> {
     let arguments = ["logs", "--since", "3h", "--denied", "--namespace", NAMESPACE];
     let text = deployer.run(&arguments, false).await?.well("logs")?.said;
-    let all = text.lines().all(|line| line.contains("DENIED") || line.contains("UNCHECKED"));
+    // What is summed up below them is indented.
+    let (sums, lines): (Vec<&str>, Vec<&str>) = text.lines().partition(|line| line.starts_with(' '));
+    let all = lines.iter().all(|line| line.contains("DENIED") || line.contains("UNCHECKED"));
+    let all = all && sums.iter().any(|line| line.contains(&format!(" x {NAMESPACE}  ")));
     expect(all && text.contains("[registry: docker-hub]") && text.contains(&format!("{NAMESPACE}/")), || text)
 }
 
-/// The alarm of the stack, once it is in alarm.
-async fn ringing(world: &Addresses, name: &str) -> Result<()> {
+/// Waits until the alarm of the stack is in that state.
+async fn comes_to(world: &Addresses, name: &str, state: StateValue) -> Result<()> {
     let client = counts::client(world);
-    let look = async || Ok((alarm(&client, name).await?.state_value() == Some(&StateValue::Alarm)).then_some(()));
-    until(&format!("ringing of {name}"), look).await
+    let look = async || Ok((alarm(&client, name).await?.state_value() == Some(&state)).then_some(()));
+    until(&format!("{state} of the alarm {name}"), look).await
 }
 
-async fn alarm(client: &aws_sdk_cloudwatch::Client, name: &str) -> Result<MetricAlarm> {
+async fn alarm(client: &Client, name: &str) -> Result<MetricAlarm> {
     let found = client.describe_alarms().alarm_names(format!("{STACK}-{name}")).send().await;
     let found = found.while_doing(|| format!("reading the alarm {name}"))?;
     found.metric_alarms().first().cloned().ok_or_else(|| Trouble::new(format!("there is no alarm {name}")))
+}
+
+/// As deployed, they are too few for it. After the burst they are over fifty, and most of all decisions.
+async fn many_denials(world: &Addresses) -> Result<()> {
+    let client = counts::client(world);
+    let before = alarm(&client, "denials").await?;
+    comes_to(world, "denials", StateValue::Ok).await?;
+    let mut fifty = before.clone();
+    for query in fifty.metrics.iter_mut().flatten() {
+        query.expression = query.expression.take().map(|text| text.replace(&DENIALS.to_string(), "50"));
+    }
+    put(&client, fifty.clone(), |as_it_is| as_it_is).await?;
+    comes_to(world, "denials", StateValue::Alarm).await?;
+    // As many, but not so large a share.
+    put(&client, fifty, |as_it_is| as_it_is.threshold(99.0)).await?;
+    let quiet = comes_to(world, "denials", StateValue::Ok).await;
+    put(&client, before, |as_it_is| as_it_is).await?;
+    quiet
 }
 
 /// `status` names what is wrong, and its exit code says so.
@@ -111,8 +135,11 @@ async fn cut_off(world: &Addresses, cluster: &Kubernetes, deployer: &Deployer) -
     let refused = outcome.message().contains("could not be checked");
     let looked = async {
         expect(refused, || format!("{outcome:?}"))?;
-        ringing(world, "undecided").await?;
+        comes_to(world, "undecided", StateValue::Alarm).await?;
         says(deployer, &["undecided"]).await?;
+        let shown = deployer.run(&["status"], false).await?;
+        let once = shown.said.matches("-undecided is in ALARM").count() == 1 && !shown.said.contains("error:");
+        expect(shown.code == 5 && once, || format!("exit code {}: {}", shown.code, shown.said))?;
         let logged = deployer.run(&["logs", "--denied"], false).await?.well("logs")?.said;
         let line = logged.lines().find(|line| line.contains("UNCHECKED") && line.contains("cut-off"));
         expect(line.is_some_and(|line| line.contains("tag-immutability: throttled")), || logged.clone())
@@ -129,30 +156,37 @@ async fn cut_off(world: &Addresses, cluster: &Kubernetes, deployer: &Deployer) -
 }
 
 async fn silent(world: &Addresses, cluster: &Kubernetes, deployer: &Deployer) -> Result<()> {
-    shorten(&counts::client(world), "silence").await?;
+    let client = counts::client(world);
+    let before = alarm(&client, "silence").await?;
+    put(&client, before, |as_it_is| as_it_is.period(SHORT).evaluation_periods(1)).await?;
     cluster.delete_webhook(STACK).await?;
     let nginx = pod("unguarded", &["nginx".to_owned()]);
     // The API server takes a moment to notice; then nobody is asked any more, and that is all there is to hear.
     until("unguarded Pod", async || Ok((cluster.create_pod(&nginx, true).await? == Outcome::Admitted).then_some(())))
         .await?;
-    ringing(world, "silence").await?;
+    comes_to(world, "silence", StateValue::Alarm).await?;
     says(deployer, &["silence", "is not there"]).await
 }
 
-/// The alarm as the template has it, but for how long it listens.
-async fn shorten(client: &aws_sdk_cloudwatch::Client, name: &str) -> Result<()> {
-    let alarm = alarm(client, name).await?;
-    let put = client
+/// Puts an alarm as it is, but for what `change` changes.
+async fn put(
+    client: &Client,
+    alarm: MetricAlarm,
+    change: impl Fn(PutMetricAlarmFluentBuilder) -> PutMetricAlarmFluentBuilder,
+) -> Result<()> {
+    let name = alarm.alarm_name.clone().unwrap_or_default();
+    let as_it_is = client
         .put_metric_alarm()
         .set_alarm_name(alarm.alarm_name)
+        .set_metrics(alarm.metrics)
         .set_namespace(alarm.namespace)
         .set_metric_name(alarm.metric_name)
         .set_dimensions(alarm.dimensions)
         .set_statistic(alarm.statistic)
+        .set_period(alarm.period)
+        .set_evaluation_periods(alarm.evaluation_periods)
         .set_threshold(alarm.threshold)
         .set_comparison_operator(alarm.comparison_operator)
-        .set_treat_missing_data(alarm.treat_missing_data)
-        .period(SHORT)
-        .evaluation_periods(1);
-    put.send().await.map(drop).while_doing(|| format!("shortening the alarm {name}"))
+        .set_treat_missing_data(alarm.treat_missing_data);
+    Box::pin(change(as_it_is).send()).await.map(drop).while_doing(|| format!("changing the alarm {name}"))
 }

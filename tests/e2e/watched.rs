@@ -59,6 +59,28 @@ fn check_query(place: &str, query: &str) {
     exists(place, namespace, metric.expect(query), dimension);
 }
 
+/// One query and nothing else, or one expression over metrics that are counted over all clusters: `CloudWatch` takes no
+/// second query, and has no metric without a dimension unless somebody writes one.
+fn check_queries(place: &str, queries: &[Value]) {
+    if let [query] = queries {
+        return check_query(place, query["Expression"].as_str().unwrap());
+    }
+    let (metrics, expressions): (Vec<&Value>, Vec<&Value>) =
+        queries.iter().partition(|query| query["MetricStat"].is_object());
+    let [expression] = expressions[..] else { panic!("{place}: one expression") };
+    assert_eq!(expression["ReturnData"], true, "{place}");
+    for query in metrics {
+        let id = query["Id"].as_str().unwrap();
+        let words: Vec<&str> =
+            expression["Expression"].as_str().unwrap().split(|c: char| !c.is_alphanumeric()).collect();
+        assert!(words.contains(&id) && query["ReturnData"] == false, "{place}: {id}");
+        let metric = &query["MetricStat"]["Metric"];
+        assert_eq!((&metric["Namespace"], metric.get("Dimensions")), (&lambda::metrics::NAMESPACE.into(), None));
+        let written = lambda::metrics::OVER_ALL_CLUSTERS.iter().any(|known| known.name == metric["MetricName"]);
+        assert!(written, "{place}: nobody writes {} over all clusters", metric["MetricName"]);
+    }
+}
+
 #[test]
 fn every_alarm_watches_a_metric_that_somebody_writes() {
     let alarms = resources("AWS::CloudWatch::Alarm");
@@ -66,9 +88,7 @@ fn every_alarm_watches_a_metric_that_somebody_writes() {
     for (name, alarm) in alarms {
         let text = |key: &str| alarm[key].as_str().unwrap_or_default();
         if let Some(queries) = alarm["Metrics"].as_array() {
-            for query in queries {
-                check_query(&name, query["Expression"].as_str().unwrap());
-            }
+            check_queries(&name, queries);
         } else {
             let [dimension] = alarm["Dimensions"].as_array().unwrap().as_slice() else { panic!("{name}") };
             exists(&name, text("Namespace"), text("MetricName"), dimension["Name"].as_str().unwrap());

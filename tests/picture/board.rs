@@ -193,7 +193,11 @@ async fn bars(world: &Addresses, query: &str) -> Result<Content> {
     let mut counted: BTreeMap<String, u32> = BTreeMap::new();
     for line in logs::lines(world, group).await?.iter().filter_map(|line| serde_json::from_str::<Value>(line).ok()) {
         if line["message"].as_str().is_some_and(|message| message.starts_with("denied")) {
-            *counted.entry(field(&line)).or_default() += 1;
+            let name = field(&line);
+            // A review that could not be read has none; and the end of a repository says more than its registry's host.
+            let name = name.split_once(".amazonaws.com/").map_or(name.as_str(), |(_, rest)| rest);
+            let name = if name.is_empty() { "(not known)" } else { name };
+            *counted.entry(name.to_owned()).or_default() += 1;
         }
     }
     let mut bars: Vec<(String, u32)> = counted.into_iter().collect();

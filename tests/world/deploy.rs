@@ -17,6 +17,9 @@ pub const CLUSTER: &str = "demo";
 /// The deployer's default stack name, and the name of the webhook configuration.
 pub const STACK: &str = "ecr-compliance-webhook";
 
+/// `alarms.denials`. Whoever tests refusals is refused more often than a cluster is: that alarm would ring all the time.
+pub const DENIALS: u32 = 10_000;
+
 /// Where the deployer gets the function from.
 #[derive(Clone, Debug)]
 pub enum Function {
@@ -171,6 +174,26 @@ impl Deployer {
         Ok(killed)
     }
 
+    /// A run whose standard output has a reader that is gone as soon as the run has begun.
+    ///
+    /// # Errors
+    /// It cannot be started.
+    pub async fn unread(&self, arguments: &[&str]) -> Result<Finished> {
+        let (reader, writer) = std::io::pipe().while_doing(|| "making a pipe".to_owned())?;
+        let mut command = self.command(arguments);
+        let child = command.stdout(writer).stderr(Stdio::piped()).spawn();
+        let mut child = child.while_doing(|| format!("starting {}", self.program.display()))?;
+        // This command holds the pipe's other end as well.
+        drop((command, reader));
+        let input = child.stdin.take();
+        let output = child.wait_with_output().await.while_doing(|| "waiting for the deployer".to_owned())?;
+        drop(input);
+        Ok(Finished {
+            code: output.status.code().unwrap_or(255),
+            said: String::from_utf8_lossy(&output.stderr).into_owned(),
+        })
+    }
+
     fn spawn(&self, arguments: &[&str], shown: bool) -> Result<Child> {
         let mut command = self.command(arguments);
         if !shown {
@@ -249,8 +272,7 @@ fn settings(machine: &str) -> String {
 /// All of them but for the cluster.
 fn general(machine: &str) -> String {
     let architecture = if machine == "aarch64" { "arm64" } else { "x86_64" };
-    // Whoever tests refusals is refused more often than a cluster is: that alarm would ring all the time.
-    let alarms = "[alarms]\ndenials = 10000\n";
+    let alarms = format!("[alarms]\ndenials = {DENIALS}\n");
     format!("# Written by the local world.\narchitecture = \"{architecture}\"\n\n{alarms}")
 }
 

@@ -1,7 +1,10 @@
 //! `deployer logs`: what the function wrote: lines for people, or with `--output json` every line as it was written.
 //! Reads only.
 
-use std::time::{Duration, SystemTime};
+use std::{
+    collections::BTreeMap,
+    time::{Duration, SystemTime},
+};
 
 use aws_sdk_cloudwatchlogs::Client;
 
@@ -22,6 +25,8 @@ use crate::{
 
 /// Between two looks while following; the service allows five a second for the whole account.
 const PAUSE: Duration = Duration::from_secs(2);
+/// So many reasons of denials are summed up.
+const MOST_REASONS: usize = 10;
 /// So many failed looks in a row are a failure; a single one is not.
 const LOST_AFTER: usize = 5;
 
@@ -36,9 +41,13 @@ pub async fn run(settings: &Settings, args: &LogsArgs, console: &mut Console) ->
     let mut tail = Tail::new(Client::new(&aws.config), group, args.since, SystemTime::now());
     let wanted = Wanted { denied: args.denied, namespace: args.namespace.clone(), cluster: args.cluster.clone() };
     if args.follow {
-        return follow(&mut tail, &wanted, console, &Interrupt::listen(), PAUSE).await;
+        let interrupt = Interrupt::listen_and(console.reader_gone());
+        return follow(&mut tail, &wanted, console, &interrupt, PAUSE).await;
     }
-    show(&tail.look(SystemTime::now()).await?, &wanted, console)
+    let events = tail.look(SystemTime::now()).await?;
+    show(&events, &wanted, console)?;
+    sum_up(&events, &wanted, console);
+    Ok(())
 }
 
 /// Shows what there is and goes on looking, until we are asked to stop.
@@ -67,8 +76,36 @@ pub(crate) async fn follow(
     }
 }
 
+/// Of denials what and why, the most frequent first, for one Deployment makes many; and that there was nothing, for an
+/// empty screen could mean anything. A message, as the lines are the data.
+pub(crate) fn sum_up(events: &[Event], wanted: &Wanted, console: &mut Console) {
+    if !console.is_for_people() {
+        return;
+    }
+    let lines: Vec<Line> = chosen(events, wanted).filter(|line| line.text().is_some()).collect();
+    if lines.is_empty() {
+        return console.say("nothing of the kind was logged in that time");
+    }
+    let mut reasons: BTreeMap<String, usize> = BTreeMap::new();
+    for reason in lines.iter().filter(|_| wanted.denied).filter_map(Line::refusal) {
+        *reasons.entry(reason).or_default() += 1;
+    }
+    let mut reasons: Vec<(String, usize)> = reasons.into_iter().collect();
+    reasons.sort_by_key(|(_, times)| std::cmp::Reverse(*times));
+    for (reason, times) in reasons.iter().take(MOST_REASONS) {
+        console.say(&format!("{times:>5} x {reason}"));
+    }
+    if let Some(more) = reasons.len().checked_sub(MOST_REASONS).filter(|more| *more > 0) {
+        console.say(&format!("other reasons: {more}"));
+    }
+}
+
+fn chosen(events: &[Event], wanted: &Wanted) -> impl Iterator<Item = Line> {
+    events.iter().map(Line::read).filter(|line| line.is(wanted))
+}
+
 fn show(events: &[Event], wanted: &Wanted, console: &mut Console) -> Result<(), Failure> {
-    for line in events.iter().map(Line::read).filter(|line| line.is(wanted)) {
+    for line in chosen(events, wanted) {
         if !console.is_for_people() {
             console.event("log", "", &line);
         } else if let Some(text) = line.text() {

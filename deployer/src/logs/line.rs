@@ -87,8 +87,23 @@ impl Line {
                 let _ = write!(said, "  {part}");
             }
         }
-        let _ = write!(said, "  request {}", text("requestUid"));
+        // A review that could not be read has none.
+        if !text("requestUid").is_empty() {
+            let _ = write!(said, "  request {}", text("requestUid"));
+        }
         said
+    }
+
+    /// Of a denial: in which namespace, what and why; the same for every Pod of a workload.
+    #[must_use]
+    pub fn refusal(&self) -> Option<String> {
+        let text = |key: &str| self.line[key].as_str().unwrap_or_default();
+        let refused = self.is_decision() && self.line["allowed"] == false;
+        let found = self.findings();
+        let why = if found.is_empty() { text("denial") } else { &found };
+        let place = if text("namespace").is_empty() { "(not known)" } else { text("namespace") };
+        let unchecked = if self.line["undecided"] == true { "UNCHECKED  " } else { "" };
+        refused.then(|| printable(&format!("{unchecked}{place}  {why}")))
     }
 
     fn verdict(&self) -> &'static str {
@@ -255,8 +270,10 @@ mod tests {
             ),
             (
                 "a review that could not be read",
-                with(json!({ "findings": [], "images": [], "denial": "no JSON", "name": "", "namespace": "" })),
-                Some("DENIED     blue  (not known)  no JSON  request u-1"),
+                with(
+                    json!({ "findings": [], "images": [], "denial": "no JSON", "name": "", "namespace": "", "requestUid": "" }),
+                ),
+                Some("DENIED     blue  (not known)  no JSON"),
             ),
             (
                 "another message",

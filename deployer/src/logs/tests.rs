@@ -13,7 +13,12 @@ use aws_smithy_types::body::SdkBody;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::{commands::logs::follow, console::Console, interrupt::Interrupt, logs::line::Wanted};
+use crate::{
+    commands::logs::{follow, sum_up},
+    console::Console,
+    interrupt::Interrupt,
+    logs::line::Wanted,
+};
 
 const START: u64 = 1_000_000;
 
@@ -184,4 +189,37 @@ async fn ctrl_c_ends_following_well() {
     let (mut tail, _, mut console, _) = self::script([]);
     pull.send(true).unwrap();
     follow(&mut tail, &Wanted::default(), &mut console, &interrupt, Duration::ZERO).await.unwrap();
+}
+
+#[test]
+fn denials_are_summed_up_by_what_and_why_and_nothing_is_said_to_be_nothing() {
+    let event = |name: &str, allowed: bool, code: &str| {
+        let finding = json!({ "mode": "enforce", "rule": "registry", "code": code, "image": "nginx" });
+        let line = json!({ "allowed": allowed, "namespace": "shop", "name": name, "findings": [finding] });
+        Event { at: 0, text: line.to_string() }
+    };
+    let events = [
+        event("a", false, "docker-hub"),
+        event("b", false, "other"),
+        event("c", true, "docker-hub"),
+        event("d", false, "docker-hub"),
+    ];
+    let said = |events: &[Event], wanted: &Wanted| {
+        let (out, err) = (Shown::default(), Shown::default());
+        let mut console = Console::injected(Box::new(out.clone()), Box::new(err.clone()), None, false);
+        sum_up(events, wanted, &mut console);
+        assert_eq!(text(&out), "", "the lines are the data");
+        text(&err)
+    };
+    let denied = Wanted { denied: true, ..Wanted::default() };
+    let both = "        2 x shop  nginx [registry: docker-hub]\n        1 x shop  nginx [registry: other]\n";
+    let nothing = "    nothing of the kind was logged in that time\n";
+    let elsewhere = Wanted { namespace: Some("web".to_owned()), ..denied.clone() };
+    for (name, wanted, expected) in [
+        ("denials", &denied, both),
+        ("every line", &Wanted::default(), ""),
+        ("none of that namespace", &elsewhere, nothing),
+    ] {
+        assert_eq!(said(&events, wanted), expected, "{name}");
+    }
 }

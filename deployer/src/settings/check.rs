@@ -116,6 +116,11 @@ pub(super) fn denials(value: u32) -> Checked {
     rule(value <= 1_000_000, "use a number of Pods within 15 minutes up to 1000000, or 0 for no such alarm")
 }
 
+/// More than 100 % never are.
+pub(super) fn denials_percent(value: u32) -> Checked {
+    rule(value <= 99, "use a percentage of all decisions from 1 to 99, or 0 where the number of denials alone counts")
+}
+
 /// `CloudWatch` Logs takes no alias.
 pub(super) fn key_arn(value: &str) -> Checked {
     let id = |resource: &str| resource.strip_prefix("key/").is_some_and(|id| is_all(id, is_name_char));

@@ -66,6 +66,10 @@ const ALARMS: &[(&str, Take)] = &[
         s.alarms.denials = number(v, check::denials)?;
         Ok(())
     }),
+    ("denials_percent", |s, v| {
+        s.alarms.denials_percent = number(v, check::denials_percent)?;
+        Ok(())
+    }),
     ("enabled", |s, v| {
         s.alarms.enabled = boolean(v)?;
         Ok(())

@@ -142,15 +142,17 @@ pub struct Alarms {
     pub topic_arn: Option<String>,
     /// Hours without any call that are an alarm, 0..=168; 0: none is.
     pub silence_hours: u32,
-    /// More denials than these within 15 minutes are an alarm; 0: none is.
+    /// More denials than these within 15 minutes are an alarm, if they are the share of `denials_percent` too; 0: none is.
     pub denials: u32,
+    /// More than this percentage of all decisions, 0..=99; 0: their number alone counts.
+    pub denials_percent: u32,
 }
 
 impl Default for Alarms {
     /// A day: a quiet night is no news, a quiet day of a cluster that anybody uses is. Fifty: one workload that tries again
-    /// and again, backing off, stays below.
+    /// and again, backing off, stays below. A fifth: in a large cluster fifty denials are every day's, but not that share.
     fn default() -> Self {
-        Self { enabled: true, topic_arn: None, silence_hours: 24, denials: 50 }
+        Self { enabled: true, topic_arn: None, silence_hours: 24, denials: 50, denials_percent: 20 }
     }
 }
 

@@ -43,6 +43,7 @@ fn every_key_is_read() {
         topic_arn = "arn:aws-cn:sns:cn-north-1:111122223333:on_call-1"
         silence_hours = 168
         denials = 0
+        denials_percent = 5
         [cluster]
         context = "staging"
         name = "staging-1"
@@ -104,6 +105,7 @@ fn every_key_is_read() {
             topic_arn: Some("arn:aws-cn:sns:cn-north-1:111122223333:on_call-1".to_owned()),
             silence_hours: 168,
             denials: 0,
+            denials_percent: 5,
         },
         cluster: Cluster {
             context: Some("staging".to_owned()),
@@ -138,6 +140,7 @@ fn every_bad_value_is_refused_with_its_line_its_key_and_the_way_out() {
     for (case, text, key, way_out) in [
         ("alarms in quotes", "[alarms]\nenabled = 'yes'", "alarms.enabled", "true or false"),
         ("silence of over a week", "[alarms]\nsilence_hours = 169", "alarms.silence_hours", "168"),
+        ("a share that never is", "[alarms]\ndenials_percent = 100", "alarms.denials_percent", "99"),
         ("denials without end", "[alarms]\ndenials = 1000001", "alarms.denials", "1000000"),
         ("topic's name", "[alarms]\ntopic_arn = 'alarms'", "alarms.topic_arn", "arn:aws:sns"),
         (

@@ -148,6 +148,7 @@ fn stack_context(settings: &Settings, artifact: &ArtifactLocation, architecture:
     context.insert("alarm_topic_arn", &settings.alarms.topic_arn);
     context.insert("alarm_silence_hours", &settings.alarms.silence_hours);
     context.insert("alarm_denials", &settings.alarms.denials);
+    context.insert("alarm_denials_percent", &settings.alarms.denials_percent);
     context
 }
 

@@ -30,8 +30,8 @@ def main():
 
 def patch(directory, step_delay_ms):
     from patches import bucket_owner, endpoint, faults, function_environment, function_logs
-    from patches import alarm_query, alarms, api_calls, metrics, missing_code, query_definition, refusals, role_policy, speed
-    from patches import stack_description
+    from patches import alarm_metrics, alarms, api_calls, metrics, missing_code, query_definition, refusals, role_policy
+    from patches import speed, stack_description
 
     bucket_owner.install()
     endpoint.install()
@@ -41,7 +41,7 @@ def patch(directory, step_delay_ms):
     missing_code.install()
     refusals.install()
     role_policy.install()
-    alarm_query.install()
+    alarm_metrics.install()
     alarms.install()
     api_calls.install()
     query_definition.install()

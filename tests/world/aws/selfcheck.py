@@ -19,7 +19,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from checks import cloud, ecr, storage
+from checks import alarms, cloud, ecr, storage
 
 HERE = Path(__file__).resolve().parent
 ACCOUNT = "111122223333"
@@ -67,7 +67,7 @@ def check_everything():
     with tempfile.TemporaryDirectory() as directory:
         world = World(directory)
         try:
-            for check in (*ecr.CHECKS, *storage.CHECKS, *cloud.CHECKS):
+            for check in (*ecr.CHECKS, *storage.CHECKS, *alarms.CHECKS, *cloud.CHECKS):
                 started = time.monotonic()
                 check(world)
                 print(f"ok: {check.__doc__} ({time.monotonic() - started:.1f} s)", flush=True)

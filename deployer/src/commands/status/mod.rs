@@ -38,20 +38,31 @@ const PATIENCE: Duration = Duration::from_secs(20);
 /// Runs the command.
 ///
 /// # Errors
-/// `Changed` when something needs attention, `Failed` when something could not be told; both after what is known was shown.
-pub async fn run(settings: &Settings, args: &StatusArgs, console: &mut Console) -> Result<(), Failure> {
+/// For programs `Changed` when something needs attention, `Failed` when something could not be told; both after what is
+/// known was shown. For people these are the exit code alone: the screen ends with what and why.
+pub async fn run(settings: &Settings, args: &StatusArgs, console: &mut Console) -> Result<ExitCode, Failure> {
     if !args.watch {
         let status = Box::pin(Status::look(settings)).await;
         console.report(&status)?;
-        return status.verdict();
+        return ended(status.verdict(), console.is_for_people());
     }
-    let interrupt = Interrupt::listen();
+    let interrupt = Interrupt::listen_and(console.reader_gone());
     loop {
-        let Some(status) = interrupt.unless_asked(Box::pin(Status::look(settings))).await else { return Ok(()) };
+        let Some(status) = interrupt.unless_asked(Box::pin(Status::look(settings))).await else {
+            return Ok(ExitCode::Ok);
+        };
         console.redraw(&status)?;
         if interrupt.unless_asked(tokio::time::sleep(PAUSE)).await.is_none() {
-            return Ok(());
+            return Ok(ExitCode::Ok);
         }
+    }
+}
+
+/// Says nothing twice.
+fn ended(verdict: Result<(), Failure>, shown: bool) -> Result<ExitCode, Failure> {
+    match verdict {
+        Err(failure) if shown => Ok(failure.code),
+        other => other.map(|()| ExitCode::Ok),
     }
 }
 

@@ -217,6 +217,9 @@ fn the_exit_code_tells_well_from_wrong_from_not_known() {
     for (name, change, code) in cases {
         let status = judged(change);
         assert_eq!(status.verdict().err().map(|failure| failure.code), code, "{name}: {status:?}");
+        // People have read it on the screen; programs get the line of an error.
+        assert_eq!(ended(status.verdict(), true), Ok(code.unwrap_or(ExitCode::Ok)), "{name}");
+        assert_eq!(ended(status.verdict(), false).err().map(|failure| failure.code), code, "{name}");
     }
 }
 

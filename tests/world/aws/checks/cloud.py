@@ -15,6 +15,8 @@ STACK = "self-check"
 CODE = "self-check-code"
 PATH = "/v1/c1/" + "0a" * 32
 CALLS = 3
+# Paths of no route.
+STRANGE = ("/", "/v1/c1", "/v2/c1/x")
 
 
 def running_processes(world):
@@ -70,7 +72,9 @@ def status(world):
 
 
 def events(world):
-    return world.client("cloudformation").describe_stack_events(StackName=STACK)["StackEvents"]
+    """All of them, the newest first; a page has a hundred."""
+    pages = world.client("cloudformation").get_paginator("describe_stack_events").paginate(StackName=STACK)
+    return [each for page in pages for each in page["StackEvents"]]
 
 
 def failures(world):
@@ -150,7 +154,7 @@ def calls(world):
     assert environment["AWS_ENDPOINT_URL_ECR"] == world.ready["ecr_endpoint"], environment
     strange = [name for name in environment if re.search(r"proxy|MINISTACK|DOCKER|GATEWAY|LOG_LEVEL", name, re.I)]
     assert not strange, strange
-    for path in ("/", "/v1/c1", "/v2/c1/x"):
+    for path in STRANGE:
         assert call(world, endpoint, path)[0] == 404, path
 
 
@@ -189,7 +193,48 @@ def metrics(world):
         eventually(by_data, 2 * CALLS)
         eventually(by_statistics, (2 * CALLS, CALLS))
     listed = client.list_metrics(Namespace="SelfCheck")["Metrics"]
-    assert sorted(len(each["Dimensions"]) for each in listed) == [1, 2], listed
+    assert sorted(len(each["Dimensions"]) for each in listed) == [0, 1, 2], listed
+
+
+def counted_calls(world):
+    """each call of the API is counted for the API and, unless it was turned away, for its function"""
+    of = outputs(world)
+    for name, dimension, wanted in (
+        ("AWS/Lambda", ("FunctionName", of["Function"]), {"Invocations": CALLS, "Errors": 0}),
+        ("AWS/ApiGateway", ("ApiId", of["Api"]), {"Count": CALLS + len(STRANGE), "4xx": len(STRANGE), "5xx": 0}),
+    ):
+        eventually(lambda: {metric: total(world, name, metric, dimension) for metric in wanted}, wanted)
+
+
+def total(world, namespace, metric, dimension):
+    answer = world.client("cloudwatch").get_metric_statistics(
+        Namespace=namespace, MetricName=metric, Dimensions=[dict(zip(("Name", "Value"), dimension))],
+        StartTime=time.time() - 600, EndTime=time.time() + 60, Period=60, Statistics=["Sum"])
+    return sum(each["Sum"] for each in answer["Datapoints"])
+
+
+def access_log(world):
+    """the stage writes a line for each call, with the request id that the function was given"""
+    _, answer = call(world, outputs(world)["Endpoint"])
+    client = world.client("logs")
+
+    def lines():
+        found = client.filter_log_events(logGroupName=outputs(world)["AccessLogs"])["events"]
+        return [json.loads(each["message"]) for each in found]
+
+    eventually(lambda: len(lines()), CALLS + len(STRANGE) + 1)
+    turned_away = [line for line in lines() if line["status"] == "404"]
+    assert len(turned_away) == len(STRANGE) and {line["of_function"] for line in turned_away} == {"-"}, lines()
+    last = lines()[-1]
+    assert last["id"] == answer["event"]["requestContext"]["requestId"], (last, answer["event"])
+    assert (last["route"], last["status"], last["none"]) == ("POST /v1/{cluster}/{secret}", "200", "-"), last
+    assert int(last["latency"]) >= int(last["of_function"]) > 0, last
+
+
+def alarm_of_stack(world):
+    """an alarm of a stack on an expression rings, before an update and after it"""
+    (alarm,) = world.client("cloudwatch").describe_alarms(AlarmNames=[f"{STACK}-denials"])["MetricAlarms"]
+    assert (alarm["StateValue"], len(alarm["Metrics"])) == ("ALARM", 3), alarm
 
 
 def update(world):
@@ -251,4 +296,5 @@ def eventually(read, wanted, seconds=5):
         time.sleep(0.05)
 
 
-CHECKS = (missing_code, creation, calls, logs, metrics, update, failed_update, failed_ends, deletion)
+CHECKS = (missing_code, creation, calls, logs, metrics, counted_calls, access_log, alarm_of_stack, update, alarm_of_stack,
+          failed_update, failed_ends, deletion)

@@ -1,6 +1,7 @@
 """The stack that the checks deploy: all resource types of ours, with a function of a few lines of Python."""
 
 import io
+import json
 import sys
 import zipfile
 
@@ -21,7 +22,7 @@ while True:
     event = json.load(call)
     print("called with", event["rawPath"])
     print(json.dumps({"_aws": {"Timestamp": int(time.time() * 1000), "CloudWatchMetrics": [
-        {"Namespace": "SelfCheck", "Dimensions": [["Cluster"], ["Cluster", "Rule"]],
+        {"Namespace": "SelfCheck", "Dimensions": [["Cluster"], ["Cluster", "Rule"], []],
          "Metrics": [{"Name": "Deny", "Unit": "Count"}]}]}, "Cluster": "c1", "Rule": "r1", "Deny": 2}))
     sys.stdout.flush()
     body = json.dumps({"event": event, "code": CODE, "pid": os.getpid(), "parent": os.getppid(), "helper": helper.pid,
@@ -32,6 +33,15 @@ while True:
 
 
 DESCRIPTION = "What the checks deploy."
+# A line of the access log; the last variable never has a value.
+ACCESS_LOG = {"id": "$context.requestId", "route": "$context.routeKey", "status": "$context.status",
+              "latency": "$context.responseLatency", "of_function": "$context.integrationLatency",
+              "none": "$context.authorizer.error"}
+
+
+def denials(identity, statistic):
+    stat = {"Metric": {"Namespace": "SelfCheck", "MetricName": "Deny"}, "Period": 900, "Stat": statistic}
+    return {"Id": identity, "MetricStat": stat, "ReturnData": False}
 
 
 def code(version):
@@ -71,7 +81,18 @@ def template(policy_action="ecr:DescribeRepositories"):
             "PayloadFormatVersion": "2.0"}),
         "Route": ("ApiGatewayV2::Route", {"ApiId": ref("Api"), "RouteKey": "POST /v1/{cluster}/{secret}",
                                           "Target": sub("integrations/${Integration}")}),
-        "Stage": ("ApiGatewayV2::Stage", {"ApiId": ref("Api"), "StageName": "$default", "AutoDeploy": True}),
+        "AccessLogs": ("Logs::LogGroup", {"LogGroupName": sub("/self-check/${AWS::StackName}-api"), "RetentionInDays": 30}),
+        "Stage": ("ApiGatewayV2::Stage", {
+            "ApiId": ref("Api"), "StageName": "$default", "AutoDeploy": True,
+            "AccessLogSettings": {"DestinationArn": get("AccessLogs", "Arn"), "Format": json.dumps(ACCESS_LOG)}}),
+        # Each call denies two.
+        "Denials": ("CloudWatch::Alarm", {
+            "AlarmName": sub("${AWS::StackName}-denials"), "EvaluationPeriods": 1, "Threshold": 199,
+            "ComparisonOperator": "GreaterThanThreshold", "TreatMissingData": "notBreaching", "Metrics": [
+                {"Id": "share", "Expression": "IF(denied > 1, 100 * denied / decisions, 0)", "ReturnData": True},
+                denials("denied", "Sum"), denials("decisions", "SampleCount")]}),
+        "Query": ("Logs::QueryDefinition", {
+            "Name": "self-check/all", "QueryString": "fields @message", "LogGroupNames": [ref("Logs")]}),
         "Permission": ("Lambda::Permission", {
             "FunctionName": ref("Function"), "Action": "lambda:InvokeFunction", "Principal": "apigateway.amazonaws.com",
             "SourceArn": sub("arn:${AWS::Partition}:execute-api:${AWS::Region}:${AWS::AccountId}:${Api}/*")}),
@@ -83,5 +104,5 @@ def template(policy_action="ecr:DescribeRepositories"):
         "Parameters": {"CodeBucket": {"Type": "String"}, "CodeKey": {"Type": "String"}},
         "Resources": resources,
         "Outputs": {"Endpoint": {"Value": get("Api", "ApiEndpoint")}} | {
-            name: {"Value": ref(name)} for name in ("Role", "Function", "Logs", "Bucket")},
+            name: {"Value": ref(name)} for name in ("Role", "Function", "Logs", "AccessLogs", "Api", "Bucket")},
     }
