@@ -13,6 +13,7 @@ mod lint;
 mod mutual;
 mod operating;
 mod policy;
+mod provisioned;
 mod recovery;
 mod report;
 mod reviews;

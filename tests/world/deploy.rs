@@ -123,6 +123,14 @@ impl Deployer {
         self.write(&format!("{}\n{section}", settings(std::env::consts::ARCH)))
     }
 
+    /// Writes the settings again, with keys of one's choice at their begin.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    pub fn configure_keys(&self, keys: &str) -> Result<()> {
+        self.write(&format!("{keys}\n{}", settings(std::env::consts::ARCH)))
+    }
+
     /// `deployer destroy --yes`; shown while it runs when `shown`.
     ///
     /// # Errors

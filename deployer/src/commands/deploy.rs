@@ -139,8 +139,8 @@ impl Site {
     ) -> Result<(), Failure> {
         console.step(&format!("Making the bucket (stack {})", self.account.bootstrap.name()));
         let template = synth::bootstrap_template(settings)?;
-        let wanted =
-            Wanted { template: &template, parameters: &std::collections::BTreeMap::new(), tags: &settings.tags };
+        let none = std::collections::BTreeMap::new();
+        let wanted = Wanted::new(&template, &none, &settings.tags);
         let (_, stack) = self.account.bootstrap.apply(&wanted, &mut consent, console, interrupt).await?;
         let made = stack.output(synth::OUTPUT_BUCKET_NAME)?;
         if made == self.bucket.name() {

@@ -205,7 +205,7 @@ impl Site {
                 ..Layer::default()
             })),
             BucketPlace::Missing(bucket) => {
-                let template = parse(&synth::bootstrap_template(settings)?)?;
+                let template = synth::parse(&synth::bootstrap_template(settings)?)?;
                 let texts = Texts { before: &Value::Null, after: &template };
                 Ok(Some(Layer {
                     name,
@@ -225,9 +225,10 @@ impl Site {
         found: Option<&Stack>,
         before: Option<&str>,
     ) -> Result<Layer, Failure> {
-        let after = parse(&draft.template)?;
+        let after = synth::parse(&draft.template)?;
+        let out_of_date = found.zip(before).is_some_and(|(stack, text)| synth::is_out_of_date(text, &stack.parameters));
         // What somebody put there by other means may be anything; then only the change set speaks.
-        let before = before.and_then(|text| parse(text).ok()).unwrap_or(Value::Null);
+        let before = before.and_then(|text| synth::parse(text).ok()).unwrap_or(Value::Null);
         let texts = Texts { before: &before, after: &after };
         let status = found.map_or("absent", |stack| stack.status.as_str());
         let (intention, changes) = match prepared {
@@ -238,14 +239,18 @@ impl Site {
             }
             Prepared::Ready(ready) => {
                 let is_shell = found.is_none_or(|stack| stack.status.as_str() == "REVIEW_IN_PROGRESS");
-                let what = if is_shell { "create it".to_owned() } else { format!("update it (it is {status})") };
+                let what = match (is_shell, out_of_date) {
+                    (true, _) => "create it".to_owned(),
+                    (false, false) => format!("update it (it is {status})"),
+                    (false, true) => format!("update it (it is {status}; {})", synth::OUT_OF_DATE),
+                };
                 (what, ready.change_set.changes.clone())
             }
         };
         let none = BTreeMap::new();
         let (parameters, tags) = found.map_or((&none, &none), |stack| (&stack.parameters, &stack.tags));
         let unchanged = matches!(prepared, Prepared::Unchanged(_));
-        let values = Layer::values([parameters, &draft.parameters], [tags, &draft.tags], texts);
+        let values = Layer::values([parameters, draft.wanted().parameters()], [tags, &draft.tags], texts);
         Ok(Layer {
             name: self.account.stack.name().to_owned(),
             intention,
@@ -274,7 +279,7 @@ impl Site {
 
 impl Draft {
     pub(super) fn wanted(&self) -> Wanted<'_> {
-        Wanted { template: &self.template, parameters: &self.parameters, tags: &self.tags }
+        Wanted::new(&self.template, &self.parameters, &self.tags)
     }
 
     /// What a saved plan holds of it.
@@ -283,10 +288,6 @@ impl Draft {
         parameters.remove(synth::PARAMETER_CALLER_DIGESTS);
         parameters
     }
-}
-
-fn parse(text: &str) -> Result<Value, Failure> {
-    serde_saphyr::from_str(text).map_err(|error| Failure::new("a template is no YAML").caused_by(&error))
 }
 
 /// Show a plan to a person, or hand it to a program.

@@ -10,6 +10,7 @@ use crate::{
     interrupt::Interrupt,
     settings::Settings,
     stack::{StackClient, apply::Prepared, change_set::Wanted, recover::Consent},
+    synth,
     upload::Bucket,
 };
 
@@ -50,7 +51,7 @@ async fn code(settings: &Settings, console: &mut Console, interrupt: &Interrupt)
     };
     // The key is a hash: it stands nowhere else in the text.
     let template = template.replace(&location.1, &previous.key);
-    let wanted = Wanted { template: &template, parameters: &stack.parameters, tags: &stack.tags };
+    let wanted = Wanted::new(&template, &stack.parameters, &stack.tags);
     let prepared = client.prepare(&wanted, None, console, interrupt).await?;
     console.step("This will be done");
     console.say(&format!("now:    s3://{}/{}", location.0, location.1));
@@ -85,7 +86,7 @@ async fn deployed(client: &StackClient) -> Result<(String, (String, String)), Fa
             .with_hint("Deploy the code you want: deployer deploy --artifact FILE")
     };
     let template = client.template().await?.ok_or_else(unknown)?;
-    let parsed: serde_json::Value = serde_saphyr::from_str(&template).map_err(|error| unknown().caused_by(&error))?;
+    let parsed: serde_json::Value = synth::parse(&template).map_err(|_| unknown())?;
     let code = &parsed["Resources"]["Function"]["Properties"]["Code"];
     match (code["S3Bucket"].as_str(), code["S3Key"].as_str()) {
         (Some(bucket), Some(key)) => Ok((template.clone(), (bucket.to_owned(), key.to_owned()))),

@@ -80,9 +80,22 @@ impl<'a> Rotation<'a> {
         vec![
             format!("AWS:     {}", self.account.place()),
             format!("cluster: {} in the context {}", self.old.name, self.cluster.place()),
-            format!("stack:   {}: two updates of its parameter CallerDigests, nothing else", self.account.stack.name()),
+            format!(
+                "stack:   {}: two updates of its parameter CallerDigests, {}",
+                self.account.stack.name(),
+                self.beside()
+            ),
             format!("webhook: {}: another secret in its URL, nothing else", self.settings.webhook_name()),
         ]
+    }
+
+    /// What an update of the callers brings with it.
+    fn beside(&self) -> &'static str {
+        if self.stack.parameters.contains_key(synth::PARAMETER_SETTINGS_DIGEST) {
+            "each of which publishes a version of the function, nothing else"
+        } else {
+            "nothing else"
+        }
     }
 
     /// Update the stack so that it knows exactly these callers of our name; those of others stay.
@@ -100,7 +113,7 @@ impl<'a> Rotation<'a> {
         let before = parameters.get("CallerDigests").map_or("", String::as_str);
         let digests = digests_of(callers, before);
         parameters.insert("CallerDigests".to_owned(), digests);
-        let wanted = Wanted { template: &self.template, parameters: &parameters, tags: &self.settings.tags };
+        let wanted = Wanted::new(&self.template, &parameters, &self.settings.tags);
         let mut consent = Consent::new("rotate", console.assumes_yes());
         self.account.stack.apply(&wanted, &mut consent, console, interrupt).await.map(drop)
     }

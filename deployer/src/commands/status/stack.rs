@@ -23,13 +23,23 @@ pub(super) struct StackPart {
     pub(super) hint: Option<&'static str>,
     /// The hash of the code and the policy that run; `None` of a stack that an older deployer made.
     pub(super) version: Option<String>,
+    /// Whether clusters call a published version that may lack the stack's Parameters.
+    pub(super) out_of_date: bool,
     /// All outputs.
     pub(super) outputs: BTreeMap<String, String>,
 }
 
 impl StackPart {
     pub(super) fn absent() -> Self {
-        Self { status: None, reason: None, cause: None, hint: None, version: None, outputs: BTreeMap::new() }
+        Self {
+            status: None,
+            reason: None,
+            cause: None,
+            hint: None,
+            version: None,
+            out_of_date: false,
+            outputs: BTreeMap::new(),
+        }
     }
 
     pub(super) async fn look(client: &StackClient, stack: &Stack) -> Result<Self, Failure> {
@@ -42,6 +52,7 @@ impl StackPart {
             hint: cause.as_ref().and_then(crate::stack::cause::Cause::hint),
             cause: cause.map(|cause| cause.sentence()),
             version: stack.outputs.get(synth::OUTPUT_FUNCTION_CODE).and_then(|key| version(key)),
+            out_of_date: is_out_of_date(client, stack).await?,
             outputs: stack.outputs.clone(),
         })
     }
@@ -50,6 +61,7 @@ impl StackPart {
     pub(super) fn concerns(&self) -> Vec<String> {
         match self.status.as_deref() {
             None => vec!["there is no stack".to_owned()],
+            Some(_) if self.out_of_date => vec![format!("the stack: {}; run deployer deploy", synth::OUT_OF_DATE)],
             Some(status) if is_good(status) || status.ends_with("_IN_PROGRESS") => Vec::new(),
             Some(status) => {
                 let why = self.cause.as_ref().or(self.reason.as_ref()).map(|why| format!(": {why}"));
@@ -57,6 +69,15 @@ impl StackPart {
             }
         }
     }
+}
+
+/// While an operation runs, nobody can tell.
+async fn is_out_of_date(client: &StackClient, stack: &Stack) -> Result<bool, Failure> {
+    if !is_good(stack.status.as_str()) || !stack.parameters.contains_key(synth::PARAMETER_SETTINGS_DIGEST) {
+        return Ok(false);
+    }
+    let template = client.template().await?;
+    Ok(template.is_some_and(|text| synth::is_out_of_date(&text, &stack.parameters)))
 }
 
 fn is_good(status: &str) -> bool {

@@ -193,9 +193,10 @@ fn unknown<T>(why: &str) -> Part<T> {
 
 #[test]
 fn the_exit_code_tells_well_from_wrong_from_not_known() {
-    let cases: [(&str, Edit<Status>, Option<ExitCode>); 8] = [
+    let cases: [(&str, Edit<Status>, Option<ExitCode>); 9] = [
         ("all is well", |_| (), None),
         ("no stack", |s| s.stack = Part::Known(StackPart::absent()), Some(ExitCode::Changed)),
+        ("a version that lacks a Parameter", out_of_date, Some(ExitCode::Changed)),
         ("an update that was undone", |s| broken(s, "UPDATE_ROLLBACK_COMPLETE"), Some(ExitCode::Changed)),
         ("an update that runs", |s| broken(s, "UPDATE_IN_PROGRESS"), None),
         ("an alarm", |s| s.alarms = Part::Known(vec![alarm("app-silence", State::Alarm)]), Some(ExitCode::Changed)),
@@ -218,6 +219,11 @@ fn the_exit_code_tells_well_from_wrong_from_not_known() {
         let status = judged(change);
         assert_eq!(status.verdict().err().map(|failure| failure.code), code, "{name}: {status:?}");
     }
+}
+
+fn out_of_date(status: &mut Status) {
+    let good = Some("UPDATE_COMPLETE".to_owned());
+    status.stack = Part::Known(StackPart { status: good, out_of_date: true, ..StackPart::absent() });
 }
 
 fn broken(status: &mut Status, name: &str) {
