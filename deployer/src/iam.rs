@@ -507,6 +507,7 @@ mod tests {
             ("ListObjectsV2", &["s3:ListBucket"]),
             ("ListObjectVersions", &["s3:ListBucketVersions"]),
             ("DeleteObjects", &["s3:DeleteObject", "s3:DeleteObjectVersion"]),
+            ("GetObject", &["s3:GetObject"]),
             ("PutObject", &["s3:PutObject"]),
             ("CopyObject", &["s3:GetObject", "s3:PutObject"]),
             ("FilterLogEvents", &["logs:FilterLogEvents"]),

@@ -13,6 +13,9 @@ use crate::report::Report;
 /// What an owner may change between two deploys: parameters, and with them the role.
 const MORE_REGISTRIES: &str = "[registry]\nids = [\"111122223333\", \"444455556666\"]\n";
 
+/// For this machine, like the function, and no function.
+const ANOTHER_PROGRAM: &str = "/bin/true";
+
 pub(crate) async fn run(world: &Addresses, deployer: &Deployer, report: &mut Report) {
     let stage = Stage { faults: world.dir.join("aws/faults.json"), saved: world.dir.join("plan.json"), deployer };
     report.scenario("plan: of nothing, everything is added, and nothing is left", stage.plan_of_nothing()).await;
@@ -23,6 +26,7 @@ pub(crate) async fn run(world: &Addresses, deployer: &Deployer, report: &mut Rep
     report.scenario("deploy: a rollback that is stuck is continued", stage.stuck_rollback()).await;
     report.scenario("cancel: a running update is taken back", stage.cancelled()).await;
     report.scenario("rollback --code: the zip before, and back again", stage.code()).await;
+    report.scenario("rollback --code: what does not answer is not left in force", stage.bad_code()).await;
     report.scenario("destroy: what cannot be deleted is named and can be kept", stage.stuck_destroy()).await;
     let _ = std::fs::remove_file(&stage.faults);
 }
@@ -127,10 +131,33 @@ impl Stage<'_> {
         self.deployer.configure("")?;
         for _ in 0..2 {
             let back = self.deployer.run(&["rollback", "--code", "--yes"], false).await?;
-            says(&back, 0, &["now: ", "before: ", "~ Function ", "the code is the one from before"])?;
+            says(
+                &back,
+                0,
+                &["now: ", "before: ", "~ Function ", "a wrong caller: expected", "the code is the one from before"],
+            )?;
         }
         // Twice back is where it was: with the policy, so a deploy without one is a change of the code.
         says(&self.with_function(&["plan", "--exit-code"]).await?, 5, &["~ Code.S3Key"])
+    }
+
+    /// A program that answers nobody was deployed before; a deploy goes no further than to its probe.
+    async fn bad_code(&self) -> Result<()> {
+        let probing = |line: &Value| {
+            line["kind"] == "step" && line["text"].as_str().is_some_and(|text| text.starts_with("Probing"))
+        };
+        let killed = self.deployer.killed_when(&["deploy", "--yes", "--artifact", ANOTHER_PROGRAM], probing).await?;
+        if !killed {
+            return Err(Trouble::new("the deploy of another program was not probed"));
+        }
+        self.deployer.deploy(false).await?.well("deploy over another program")?;
+        let back = self.deployer.run(&["rollback", "--code", "--yes"], false).await?;
+        says(
+            &back,
+            1,
+            &["should get a denial", "Going forth again", "the code from before does not answer as it must"],
+        )?;
+        says(&self.with_function(&["plan", "--exit-code"]).await?, 0, &["no changes"])
     }
 
     async fn stuck_destroy(&self) -> Result<()> {

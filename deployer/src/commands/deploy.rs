@@ -178,14 +178,7 @@ impl Site {
         for Member { settings, caller, .. } in &self.members {
             let endpoint = site::endpoint(settings, stack)?;
             console.step(&format!("Probing {endpoint} as {}", caller.name));
-            let target = probe::Target {
-                endpoint,
-                caller,
-                ca_bundle: settings.cluster.ca_bundle.as_deref(),
-                client_identity: settings.domain.client_identity.as_deref(),
-                refuses: settings.refuses(probe::PROBED.0, probe::PROBED.1),
-                ignored_namespaces: &settings.ignored_namespaces,
-            };
+            let target = probe::Target::of(settings, caller, endpoint);
             probe::run(&target, Patience::ENDPOINT, console, interrupt).await?;
         }
         Ok(())

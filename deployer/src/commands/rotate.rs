@@ -122,14 +122,7 @@ impl<'a> Rotation<'a> {
         let settings = self.settings;
         let endpoint = site::endpoint(settings, &self.stack)?;
         console.step(&format!("Probing {endpoint} with the new secret"));
-        let target = probe::Target {
-            endpoint,
-            caller: &self.new,
-            ca_bundle: settings.cluster.ca_bundle.as_deref(),
-            client_identity: settings.domain.client_identity.as_deref(),
-            refuses: settings.refuses(probe::PROBED.0, probe::PROBED.1),
-            ignored_namespaces: &settings.ignored_namespaces,
-        };
+        let target = probe::Target::of(settings, &self.new, endpoint);
         probe::run(&target, Patience::ENDPOINT, console, interrupt).await?;
         console.step(&format!("Registering it in the context {}", self.cluster.context()));
         let ca_bundle = site::ca_bundle(settings.cluster.ca_bundle.as_deref())?;
