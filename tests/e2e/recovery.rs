@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use local_world::addresses::Addresses;
 use local_world::deploy::{Deployer, Finished};
+use local_world::root;
 use local_world::trouble::{Context, Result, Trouble};
 use serde_json::{Value, json};
 
@@ -21,6 +22,7 @@ pub(crate) async fn run(world: &Addresses, deployer: &Deployer, report: &mut Rep
     report.scenario("plan: of nothing, everything is added, and nothing is left", stage.plan_of_nothing()).await;
     report.scenario("plan: a saved one is carried out once, and not when cut off", stage.saved_plan()).await;
     report.scenario("plan: no changes", stage.no_changes()).await;
+    report.scenario("plan: the bucket's stack is brought up to date, and its bucket stays", stage.other_bucket()).await;
     report.scenario("plan: values, and rights that grow", stage.more_rights()).await;
     report.scenario("deploy: a failed update names its cause, and the next one converges", stage.failed_update()).await;
     report.scenario("deploy: a rollback that is stuck is continued", stage.stuck_rollback()).await;
@@ -75,6 +77,38 @@ impl Stage<'_> {
         says(&self.with_function(&["plan", "--exit-code"]).await?, 0, &["no changes"])?;
         // Nothing to approve, so nobody needs to be asked.
         says(&self.with_function(&["deploy"]).await?, 0, &["no changes", "Done"])
+    }
+
+    /// As a newer deployer has it: another template of the bucket's stack.
+    async fn other_bucket(&self) -> Result<()> {
+        let folder = self.saved.with_file_name("templates");
+        std::fs::create_dir_all(&folder).while_doing(|| "making a folder for templates".to_owned())?;
+        let ours = root::checkout()?.join("templates/bootstrap.yaml.tera");
+        let ours = std::fs::read_to_string(&ours).while_doing(|| "reading our template".to_owned())?;
+        let put = |from: &str, to: &str| {
+            let text = ours.replace(from, to);
+            if text == ours {
+                return Err(Trouble::new(format!("the template has no {from} any more")));
+            }
+            std::fs::write(folder.join("bootstrap.yaml.tera"), text).while_doing(|| "writing a template".to_owned())
+        };
+        let dir = folder.display().to_string();
+        let arguments = ["--templates", dir.as_str()];
+        let plan = ["plan", "--exit-code"];
+
+        put("NoncurrentDays: 30", "NoncurrentDays: 31")?;
+        let told = ["bootstrap: ", "update it (the bucket ", " Bucket ", "NoncurrentDays"];
+        says(&self.with_function(&[&plan[..], &arguments].concat()).await?, 5, &told)?;
+        says(&self.with_function(&[&["deploy", "--yes"][..], &arguments].concat()).await?, 0, &["bucket's stack"])?;
+        says(&self.with_function(&[&plan[..], &arguments].concat()).await?, 0, &["no changes"])?;
+
+        put("Fn::Sub: ecr-compliance-webhook-", "Fn::Sub: another-webhook-")?;
+        let refused = self.with_function(&[&["deploy", "--yes"][..], &arguments].concat()).await?;
+        says(&refused, 4, &["would have its bucket replaced", "Nothing was changed"])?;
+
+        // Back to ours.
+        self.deployer.deploy(false).await?.well("deploy of our own bucket")?;
+        says(&self.with_function(&plan).await?, 0, &["no changes"])
     }
 
     async fn more_rights(&self) -> Result<()> {

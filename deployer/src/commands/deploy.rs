@@ -3,7 +3,7 @@
 
 use super::{
     consent,
-    draft::{self, BucketPlace, Draft, Drafted, Site},
+    draft::{self, Draft, Drafted, Site},
     in_turn,
     member::{self, Member},
     register::Registration,
@@ -23,7 +23,6 @@ use crate::{
     stack::{
         Stack,
         apply::{Applied, Prepared},
-        change_set::Wanted,
         recover::Consent,
     },
     synth::{self, ArtifactLocation},
@@ -56,13 +55,15 @@ async fn deploy(settings: &Settings, args: &DeployArgs, console: &mut Console) -
     console.step("This will be done");
     // A saved plan is carried out as it is, or not at all: nothing is decided on the way.
     let agreed = if saved.is_some() { None } else { Some(&mut consent) };
-    let drafted = site.work_out(settings, &draft, agreed, console, &interrupt).await?;
+    let drafted = Box::pin(site.work_out(settings, &draft, agreed, console, &interrupt)).await?;
     let result = async {
         site.approve(settings, saved.as_ref(), &drafted, console, &interrupt).await?;
-        Box::pin(site.put_artifact(settings, &draft, consent.clone(), console, &interrupt)).await
+        let refresh = drafted.bootstrap.as_ref();
+        Box::pin(site.settle_bucket(settings, refresh, consent.clone(), console, &interrupt)).await?;
+        Box::pin(site.put_artifact(settings, &draft, console, &interrupt)).await
     };
     if let Err(failure) = result.await {
-        site.abandon(&drafted.prepared).await;
+        site.abandon(&drafted.prepared, drafted.bootstrap.as_ref()).await;
         return Err(failure);
     }
     let stack = Box::pin(site.deploy_stack(&draft, drafted.prepared, &mut consent, console, &interrupt)).await?;
@@ -105,18 +106,14 @@ impl Site {
         Err(draft::declined())
     }
 
-    /// Make sure of the bucket and of the zip in it.
+    /// Make sure of the zip in the bucket.
     async fn put_artifact(
         &self,
         settings: &Settings,
         draft: &Draft,
-        consent: Consent,
         console: &mut Console,
         interrupt: &Interrupt,
     ) -> Result<(), Failure> {
-        if let BucketPlace::Missing(_) = &self.bucket {
-            self.make_bucket(settings, consent, console, interrupt).await?;
-        }
         console.step("Uploading the function");
         let ArtifactLocation { bucket: name, key } = &draft.location;
         let bucket = Bucket::new(&self.account.aws.config, name, &self.account.identity.account);
@@ -128,26 +125,6 @@ impl Site {
             Upload::AlreadyThere => console.say(&format!("s3://{name}/{key} is there already")),
         }
         Ok(())
-    }
-
-    async fn make_bucket(
-        &self,
-        settings: &Settings,
-        mut consent: Consent,
-        console: &mut Console,
-        interrupt: &Interrupt,
-    ) -> Result<(), Failure> {
-        console.step(&format!("Making the bucket (stack {})", self.account.bootstrap.name()));
-        let template = synth::bootstrap_template(settings)?;
-        let none = std::collections::BTreeMap::new();
-        let wanted = Wanted::new(&template, &none, &settings.tags);
-        let (_, stack) = self.account.bootstrap.apply(&wanted, &mut consent, console, interrupt).await?;
-        let made = stack.output(synth::OUTPUT_BUCKET_NAME)?;
-        if made == self.bucket.name() {
-            return Ok(());
-        }
-        Err(Failure::new(format!("the bucket was to be {}, and the stack made {made}", self.bucket.name()))
-            .with_hint("Run deployer deploy again: it takes the bucket that is there."))
     }
 
     async fn deploy_stack(

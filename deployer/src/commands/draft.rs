@@ -6,6 +6,7 @@ use std::{collections::BTreeMap, path::Path};
 use serde_json::Value;
 
 use super::{
+    bootstrap::Refresh,
     member::{self, Member},
     site::Account,
 };
@@ -57,6 +58,8 @@ pub(super) struct Draft {
 /// A draft that `CloudFormation` has worked out.
 pub(super) struct Drafted {
     pub(super) prepared: Prepared,
+    /// What brings the bucket's stack up to date.
+    pub(super) bootstrap: Option<Refresh>,
     pub(super) plan: Plan,
     /// Of the stack as it was found.
     stack_state: String,
@@ -139,11 +142,18 @@ impl Site {
         &self,
         settings: &Settings,
         draft: &Draft,
-        consent: Option<&mut Consent>,
+        mut consent: Option<&mut Consent>,
         console: &mut Console,
         interrupt: &Interrupt,
     ) -> Result<Drafted, Failure> {
-        let prepared = self.account.stack.prepare(&draft.wanted(), consent, console, interrupt).await?;
+        let bootstrap = Box::pin(self.refresh(settings, consent.as_deref_mut(), console, interrupt)).await?;
+        let prepared = match self.account.stack.prepare(&draft.wanted(), consent, console, interrupt).await {
+            Ok(prepared) => prepared,
+            Err(failure) => {
+                self.abandon_refresh(bootstrap.as_ref()).await;
+                return Err(failure);
+            }
+        };
         let found = match &prepared {
             Prepared::Unchanged(stack) | Prepared::Leftovers(stack) => Some(stack),
             Prepared::Ready(ready) => ready.found.as_ref(),
@@ -151,22 +161,24 @@ impl Site {
         let planned = async {
             let before = if found.is_some() { self.account.stack.template().await? } else { None };
             let stack_state = saved::stack_digest(found, before.as_deref());
-            Ok::<_, Failure>((self.plan(settings, draft, &prepared, found, before.as_deref())?, stack_state))
+            let layer = self.bootstrap_layer(settings, bootstrap.as_ref())?;
+            Ok::<_, Failure>((self.plan(settings, draft, &prepared, layer, found, before.as_deref())?, stack_state))
         };
         match planned.await {
-            Ok((plan, stack_state)) => Ok(Drafted { prepared, plan, stack_state }),
+            Ok((plan, stack_state)) => Ok(Drafted { prepared, bootstrap, plan, stack_state }),
             Err(failure) => {
-                self.abandon(&prepared).await;
+                self.abandon(&prepared, bootstrap.as_ref()).await;
                 Err(failure)
             }
         }
     }
 
     /// Leave no change set behind.
-    pub(super) async fn abandon(&self, prepared: &Prepared) {
+    pub(super) async fn abandon(&self, prepared: &Prepared, bootstrap: Option<&Refresh>) {
         if let Prepared::Ready(ready) = prepared {
             self.account.stack.abandon(ready).await;
         }
+        self.abandon_refresh(bootstrap).await;
     }
 
     fn plan(
@@ -174,10 +186,10 @@ impl Site {
         settings: &Settings,
         draft: &Draft,
         prepared: &Prepared,
+        bootstrap: Option<Layer>,
         found: Option<&Stack>,
         before: Option<&str>,
     ) -> Result<Plan, Failure> {
-        let bootstrap = self.bootstrap_layer(settings)?;
         let stack = self.stack_layer(draft, prepared, found, before)?;
         let webhooks =
             self.members.iter().map(|member| member.layer(found)).collect::<Result<Vec<WebhookLayer>, Failure>>()?;
@@ -193,29 +205,6 @@ impl Site {
             webhooks,
             changes,
         })
-    }
-
-    fn bootstrap_layer(&self, settings: &Settings) -> Result<Option<Layer>, Failure> {
-        let name = self.account.bootstrap.name().to_owned();
-        match &self.bucket {
-            BucketPlace::Given(_) => Ok(None),
-            BucketPlace::There(bucket) => Ok(Some(Layer {
-                name,
-                intention: format!("no change (the bucket {bucket} is there)"),
-                ..Layer::default()
-            })),
-            BucketPlace::Missing(bucket) => {
-                let template = synth::parse(&synth::bootstrap_template(settings)?)?;
-                let texts = Texts { before: &Value::Null, after: &template };
-                Ok(Some(Layer {
-                    name,
-                    intention: format!("create it, with the bucket {bucket}"),
-                    changes: true,
-                    resources: Layer::resources(template::all_added(&template), texts),
-                    ..Layer::default()
-                }))
-            }
-        }
     }
 
     fn stack_layer(
@@ -263,7 +252,11 @@ impl Site {
     /// What a saved plan is held to.
     pub(super) fn world(&self, settings: &Settings, drafted: &Drafted) -> World {
         let ca_bundles: Vec<_> = self.members.iter().map(|member| member.ca_bundle.as_deref()).collect();
-        let there = if matches!(self.bucket, BucketPlace::Missing(_)) { "to be made" } else { "there" };
+        let there = match (&self.bucket, &drafted.bootstrap) {
+            (BucketPlace::Missing(_), _) => "to be made".to_owned(),
+            (_, Some(refresh)) => format!("there, to be updated from {}", refresh.state),
+            (_, None) => "there".to_owned(),
+        };
         World {
             account: self.account.identity.account.clone(),
             partition: self.account.identity.partition.clone(),

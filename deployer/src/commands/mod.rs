@@ -1,5 +1,6 @@
 //! One file per subcommand; each takes what it needs and the console, and returns `Ok` or a `Failure`.
 
+mod bootstrap;
 pub mod cancel;
 pub mod completions;
 mod consent;
