@@ -19,7 +19,7 @@ use crate::{
     patience::Patience,
     plan::saved::SavedPlan,
     probe,
-    settings::Settings,
+    settings::{Credentials, Settings},
     stack::{
         Stack,
         apply::{Applied, Prepared},
@@ -49,7 +49,7 @@ async fn deploy(settings: &Settings, args: &DeployArgs, console: &mut Console) -
     console.step("Looking at the account and the cluster");
     let site = Site::look(settings, &interrupt).await?;
     let (draft, saved) = match saved {
-        Some((plan, artifact)) => (site.saved_draft(&plan, artifact), Some(plan)),
+        Some((plan, artifact)) => (site.saved_draft(&plan, artifact)?, Some(plan)),
         None => (site.draft(settings, draft::obtain(settings, &args.function, console, &interrupt).await?)?, None),
     };
     console.step("This will be done");
@@ -78,12 +78,12 @@ async fn deploy(settings: &Settings, args: &DeployArgs, console: &mut Console) -
 
 impl Site {
     /// What a saved plan says, with the callers that are known only here.
-    fn saved_draft(&self, plan: &SavedPlan, artifact: artifact::Artifact) -> Draft {
+    fn saved_draft(&self, plan: &SavedPlan, artifact: artifact::Artifact) -> Result<Draft, Failure> {
         let mut parameters = plan.parameters.clone();
-        let callers = member::digests(&self.members, self.account.caller_digests());
+        let callers = member::digests(&self.members, self.account.caller_digests())?;
         parameters.insert(synth::PARAMETER_CALLER_DIGESTS.to_owned(), callers);
         let location = ArtifactLocation { bucket: plan.artifact.bucket.clone(), key: plan.artifact.key.clone() };
-        Draft { artifact, location, template: plan.template.clone(), parameters, tags: plan.tags.clone() }
+        Ok(Draft { artifact, location, template: plan.template.clone(), parameters, tags: plan.tags.clone() })
     }
 
     /// Show it and ask; a saved plan was approved when it was given, and nothing to do needs no approval.
@@ -222,14 +222,21 @@ impl Site {
             let name = &member.caller.name;
             let digests = stack.parameters.get(synth::PARAMETER_CALLER_DIGESTS).map_or("", String::as_str);
             if caller::secrets_of(digests, name) > 1 {
-                console.warn(&format!(
-                    "the stack still knows a former secret of {name} too: when each of its API servers uses the new one, deployer deploy again lets go of it"
-                ));
+                console.warn(&format!("the stack knows a former secret of {name} too: {}", forget(&member.settings)));
             }
         }
         console.say(&format!("Look at it:   kubectl get validatingwebhookconfiguration {}", settings.webhook_name()));
         console.say("Take it down: deployer destroy, with the same settings");
         Ok(())
+    }
+}
+
+/// How a former secret is let go of.
+const fn forget(settings: &Settings) -> &'static str {
+    match settings.cluster.credentials {
+        // Every API server calls by the URL now.
+        Credentials::Url => "deployer deploy again lets go of it",
+        Credentials::Bearer => "when each of its API servers sends the new one, deployer rotate --finish lets go of it",
     }
 }
 

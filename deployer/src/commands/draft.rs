@@ -133,7 +133,7 @@ impl Site {
     pub(super) fn draft(&self, settings: &Settings, artifact: Artifact) -> Result<Draft, Failure> {
         let location = ArtifactLocation { bucket: self.bucket.name().to_owned(), key: artifact.key(settings) };
         let template = synth::stack_template(settings, &location, artifact.architecture)?;
-        let parameters = synth::parameters(settings, &member::digests(&self.members, self.account.caller_digests()));
+        let parameters = synth::parameters(settings, &member::digests(&self.members, self.account.caller_digests())?);
         Ok(Draft { artifact, location, template, parameters, tags: settings.tags.clone() })
     }
 

@@ -10,6 +10,7 @@ pub mod doctor;
 mod draft;
 pub mod iam_policy;
 pub mod in_turn;
+mod known;
 pub mod logs;
 mod member;
 pub mod metrics;
