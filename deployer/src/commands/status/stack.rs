@@ -25,6 +25,8 @@ pub(super) struct StackPart {
     pub(super) version: Option<String>,
     /// Whether clusters call a published version that may lack the stack's Parameters.
     pub(super) out_of_date: bool,
+    /// Why that could not be told.
+    pub(super) untold: Option<String>,
     /// All outputs.
     pub(super) outputs: BTreeMap<String, String>,
 }
@@ -38,6 +40,7 @@ impl StackPart {
             hint: None,
             version: None,
             out_of_date: false,
+            untold: None,
             outputs: BTreeMap::new(),
         }
     }
@@ -46,13 +49,19 @@ impl StackPart {
         let status = stack.status.as_str();
         // Only of a stack that says so: reading all events of a healthy one is for nothing.
         let cause = if is_good(status) { None } else { client.last_failure(&stack.id).await? };
+        // Whoever may not read templates sees the rest.
+        let (out_of_date, untold) = match is_out_of_date(client, stack).await {
+            Ok(is) => (is, None),
+            Err(failure) => (false, Some(super::told(failure))),
+        };
         Ok(Self {
             status: Some(status.to_owned()),
             reason: stack.reason.clone().filter(|reason| !reason.is_empty()),
             hint: cause.as_ref().and_then(crate::stack::cause::Cause::hint),
             cause: cause.map(|cause| cause.sentence()),
             version: stack.outputs.get(synth::OUTPUT_FUNCTION_CODE).and_then(|key| version(key)),
-            out_of_date: is_out_of_date(client, stack).await?,
+            out_of_date,
+            untold,
             outputs: stack.outputs.clone(),
         })
     }
