@@ -13,12 +13,14 @@ use local_world::trouble::{Context, Result, Trouble};
 
 use crate::webhook::ended;
 
+/// The setting.
+const TWO: &str = "provisioned_concurrency = 2";
 /// Exit code of the deployer.
 const CHANGED: i32 = 5;
 
 pub(crate) async fn run(world: &Addresses, cluster: &Kubernetes, deployer: &Deployer) -> Result<()> {
     let stack = Stack::of(world);
-    deployer.configure_keys("provisioned_concurrency = 2")?;
+    deployer.configure_keys(TWO, "")?;
     deployer.deploy(false).await?.well("deploy")?;
     story::nginx_is_denied(cluster).await?;
     let first = stack.parameter("SettingsDigest").await?;
@@ -31,6 +33,7 @@ pub(crate) async fn run(world: &Addresses, cluster: &Kubernetes, deployer: &Depl
         return Err(Trouble::new("the digest is the one from before the secret was changed"));
     }
     by_hand(&stack, cluster, deployer).await?;
+    code_from_before(cluster, deployer).await?;
 
     // Back to the function itself, which the API may call all along.
     deployer.configure("")?;
@@ -57,6 +60,17 @@ async fn by_hand(stack: &Stack, cluster: &Kubernetes, deployer: &Deployer) -> Re
     // Its exit code is that of the alarms, too, and whoever tests wrong callers makes one ring.
     let status = deployer.run(&["status"], false).await?.said;
     (!status.contains(told)).then_some(()).ok_or_else(|| Trouble::new(status))
+}
+
+/// A policy is part of the code.
+async fn code_from_before(cluster: &Kubernetes, deployer: &Deployer) -> Result<()> {
+    deployer.configure_keys(TWO, &format!("[policy.namespaces.{NAMESPACE}]\nregistry = \"warn\"\n"))?;
+    deployer.deploy(false).await?.well("deploy with a policy")?;
+    let nginx = pods::pod("warned", &[story::NGINX.to_owned()]);
+    let warned = cluster.create_pod(&nginx, true).await?;
+    (warned == Outcome::Admitted).then_some(()).ok_or_else(|| Trouble::new(format!("under the policy: {warned:?}")))?;
+    ended(&deployer.run(&["rollback", "--code", "--yes"], false).await?, 0, &["± FunctionVersion", "Probing "])?;
+    story::nginx_is_denied(cluster).await.map(drop)
 }
 
 /// The stack in the hands of somebody who has no deployer.
