@@ -12,7 +12,7 @@ use clap::{Args, Parser, Subcommand};
 pub use self::{
     deploying::{
         CompletionsArgs, DeployArgs, DestroyArgs, FunctionArgs, IamPolicyArgs, PlanArgs, RecoveryArgs, RollbackArgs,
-        SynthArgs, TemplatesArgs,
+        RotateArgs, SynthArgs, TemplatesArgs,
     },
     reading::{LogsArgs, MetricsArgs, StatusArgs},
     webhook::{CheckArgs, PauseArgs, RenderArgs, ResumeArgs, WebhookArgs, WebhookCommand},
@@ -96,7 +96,7 @@ pub enum Command {
     Doctor,
     /// Give the cluster a new secret to call with, without a gap
     #[command(after_help = "Example:\n  deployer rotate --region eu-west-1 --context staging")]
-    Rotate,
+    Rotate(RotateArgs),
     /// Work with the webhook configuration of the cluster
     Webhook(WebhookArgs),
     /// Print what the function decided and logged, a line each; with --output json as it wrote it
@@ -123,7 +123,7 @@ pub enum Command {
 impl Command {
     /// Whether it works on one cluster, which has to be chosen where there are several.
     const fn is_about_one_cluster(&self) -> bool {
-        matches!(self, Self::Doctor | Self::Rotate | Self::Webhook(_))
+        matches!(self, Self::Doctor | Self::Rotate(_) | Self::Webhook(_))
     }
 
     /// `--templates`, of the commands that have it.
@@ -166,7 +166,7 @@ pub async fn run(cli: Cli, console: &mut Console) -> Result<ExitCode, Failure> {
         Command::Deploy(args) => Box::pin(commands::deploy::run(&settings, args, console)).await,
         Command::Destroy(args) => Box::pin(commands::destroy::run(&settings, args, console)).await,
         Command::Doctor => Box::pin(commands::doctor::run(&settings, console)).await,
-        Command::Rotate => Box::pin(commands::rotate::run(&settings, console)).await,
+        Command::Rotate(args) => Box::pin(commands::rotate::run(&settings, args, console)).await,
         Command::Webhook(args) => Box::pin(commands::webhook::run(&settings, &args.command, console)).await,
         Command::Logs(args) => Box::pin(commands::logs::run(&settings, args, console)).await,
         Command::Metrics(args) => Box::pin(commands::metrics::run(&settings, args, console)).await,

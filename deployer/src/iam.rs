@@ -135,8 +135,36 @@ const TYPES: &[(&str, &[Row])] = &[
         }],
     ),
     (
+        "AWS::Lambda::Alias",
+        &[Row {
+            on: &[FUNCTION],
+            actions: &[
+                "lambda:CreateAlias",
+                "lambda:DeleteAlias",
+                "lambda:DeleteProvisionedConcurrencyConfig",
+                "lambda:GetAlias",
+                "lambda:GetProvisionedConcurrencyConfig",
+                "lambda:PutProvisionedConcurrencyConfig",
+                "lambda:UpdateAlias",
+            ],
+        }],
+    ),
+    (
         "AWS::Lambda::Permission",
         &[Row { on: &[FUNCTION], actions: &["lambda:AddPermission", "lambda:GetPolicy", "lambda:RemovePermission"] }],
+    ),
+    (
+        "AWS::Lambda::Version",
+        &[Row {
+            on: &[FUNCTION],
+            actions: &[
+                "lambda:DeleteFunction",
+                "lambda:GetFunctionConfiguration",
+                "lambda:GetProvisionedConcurrencyConfig",
+                "lambda:GetRuntimeManagementConfig",
+                "lambda:PublishVersion",
+            ],
+        }],
     ),
     (
         "AWS::Logs::LogGroup",
@@ -355,9 +383,7 @@ fn types(settings: &Settings) -> Result<BTreeSet<String>, Failure> {
     }
     let mut types = BTreeSet::new();
     for text in texts {
-        let template: Value =
-            serde_saphyr::from_str(&text).map_err(|error| Failure::new("a template is no YAML").caused_by(&error))?;
-        types.extend(all_added(&template).into_iter().map(|resource| resource.resource_type));
+        types.extend(all_added(&synth::parse(&text)?).into_iter().map(|resource| resource.resource_type));
     }
     Ok(types)
 }
@@ -431,6 +457,8 @@ mod tests {
         let mutual = format!("{domain}truststore = 's3://our-trust/a/b.pem'\nclient_identity = 'c.pem'");
         let options = [
             ("reserved_concurrency = 5", "lambda:PutFunctionConcurrency"),
+            ("provisioned_concurrency = 5", "lambda:PublishVersion"),
+            ("provisioned_concurrency = 5", "lambda:PutProvisionedConcurrencyConfig"),
             (key, "logs:AssociateKmsKey"),
             (domain, ":eu-west-1::/domainnames/*"),
             (domain, "iam:CreateServiceLinkedRole"),
@@ -440,7 +468,7 @@ mod tests {
             let settings = Settings::from_text(option, "t", &crate::cli::GlobalArgs::default()).unwrap();
             assert!(text(&settings).contains(right) && !text(&Settings::default()).contains(right), "{right}");
         }
-        let all = format!("reserved_concurrency = 5\n{key}\n{mutual}");
+        let all = format!("reserved_concurrency = 5\nprovisioned_concurrency = 5\n{key}\n{mutual}");
         let all = Settings::from_text(&all, "t", &crate::cli::GlobalArgs::default()).unwrap();
         assert!(text(&all).len() <= 6_144, "{}", text(&all).len());
     }
@@ -479,6 +507,7 @@ mod tests {
             ("ListObjectsV2", &["s3:ListBucket"]),
             ("ListObjectVersions", &["s3:ListBucketVersions"]),
             ("DeleteObjects", &["s3:DeleteObject", "s3:DeleteObjectVersion"]),
+            ("GetObject", &["s3:GetObject"]),
             ("PutObject", &["s3:PutObject"]),
             ("CopyObject", &["s3:GetObject", "s3:PutObject"]),
             ("FilterLogEvents", &["logs:FilterLogEvents"]),

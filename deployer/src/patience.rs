@@ -14,6 +14,8 @@ pub struct Patience {
 impl Patience {
     /// For a new endpoint, until it answers as it must.
     pub const ENDPOINT: Self = Self { attempts: 30, pause: Duration::from_secs(2) };
+    /// For an endpoint that was there before, until the function's new code is in force.
+    pub const UPDATED: Self = Self { attempts: 10, pause: Duration::from_secs(1) };
     /// For an API server, until it has picked up a configuration.
     pub const API_SERVER: Self = Self { attempts: 30, pause: Duration::from_secs(1) };
 

@@ -17,6 +17,7 @@ use crate::{
     error::{Failure, chain},
     interrupt::{Interrupt, interrupted},
     patience::Patience,
+    settings::Settings,
 };
 
 /// The uid that the reviews carry; the answer has to echo it.
@@ -42,6 +43,22 @@ pub struct Target<'a> {
     pub refuses: bool,
     /// Namespaces that are not judged.
     pub ignored_namespaces: &'a [String],
+}
+
+impl<'a> Target<'a> {
+    /// As the settings have it.
+    #[must_use]
+    pub fn of(settings: &'a Settings, caller: &'a Caller, endpoint: &'a str) -> Self {
+        let (namespace, image) = PROBED;
+        Self {
+            endpoint,
+            caller,
+            ca_bundle: settings.cluster.ca_bundle.as_deref(),
+            client_identity: settings.domain.client_identity.as_deref(),
+            refuses: settings.refuses(namespace, image),
+            ignored_namespaces: &settings.ignored_namespaces,
+        }
+    }
 }
 
 /// One review: what is sent where, and what must come back.

@@ -135,6 +135,18 @@ impl Bucket {
         Ok(zips)
     }
 
+    /// The zip `key`.
+    ///
+    /// # Errors
+    /// When S3 refuses, or breaks off.
+    pub async fn read(&self, key: &str) -> Result<Vec<u8>, Failure> {
+        let message = format!("s3://{}/{key} could not be read", self.name);
+        let request = self.client.get_object().bucket(&self.name).key(key).expected_bucket_owner(&self.owner);
+        let answer = request.send().await.map_err(|error| aws::failure(&message, &error))?;
+        let body = answer.body.collect().await.map_err(|error| Failure::new(message).caused_by(&error))?;
+        Ok(body.to_vec())
+    }
+
     /// Write the zip `key` again as it is, so that it is the newest.
     ///
     /// # Errors

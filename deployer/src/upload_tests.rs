@@ -98,6 +98,15 @@ async fn only_what_is_not_the_newest_or_not_whole_is_written() {
 }
 
 #[tokio::test]
+async fn a_zip_is_read_whole_and_a_refusal_names_it() {
+    let (open, asked) = bucket(200, &[]);
+    assert_eq!(open.read(&key('a')).await, Ok(b"<DeleteResult></DeleteResult>".to_vec()));
+    assert_eq!(lines(&asked, "GET").len(), 1);
+    let failure = bucket(403, &[]).0.read(&key('a')).await.unwrap_err();
+    assert!(failure.message.contains(&format!("s3://artefacts/{} could not be read", key('a'))), "{failure:?}");
+}
+
+#[tokio::test]
 async fn old_zips_go_and_the_current_one_and_what_is_not_ours_stay() {
     // The current one is the oldest: deployed anew without having been written again.
     const ZIPS: &[(char, u8, u8)] = &[('a', 1, 3), ('b', 2, 3), ('c', 3, 3), ('d', 4, 3), ('e', 5, 3)];

@@ -15,7 +15,8 @@ use local_world::{counts, root, seed, story};
 use crate::report::Report;
 use crate::tail::{self, Tail};
 use crate::{
-    busy, canaries, killed, leftovers, operating, pipes, policy, recovery, reviews, several, updates, webhook,
+    busy, canaries, killed, leftovers, operating, pipes, policy, provisioned, recovery, reviews, several, updates,
+    webhook,
 };
 
 #[tokio::test(flavor = "multi_thread")]
@@ -75,6 +76,8 @@ async fn act(report: &mut Report, world: &Addresses, cluster: &Kubernetes, deplo
         .scenario("destroy: again is a success", async { deployer.destroy(false).await?.well("destroy").map(drop) })
         .await;
     Box::pin(several::run(world, cluster, deployer, report)).await;
+    let provisioned = Box::pin(provisioned::run(world, cluster, deployer));
+    report.scenario("provisioned: a version that is published whenever something changes", provisioned).await;
     recovery::run(world, deployer, report).await;
     Box::pin(killed::run(cluster, deployer, report)).await;
 }

@@ -16,6 +16,7 @@ const REGIONS: [&str; 4] = ["us-east-1", "eu-west-1", "cn-north-1", "us-gov-west
 const OPTIONS: &str = "
 tracing = true
 reserved_concurrency = 50
+provisioned_concurrency = 5
 log_kms_key_arn = 'arn:aws:kms:eu-west-1:111122223333:key/0a1b2c3d-0a1b-0a1b-0a1b-0a1b2c3d4e5f'
 [domain]
 name = 'webhook.example.com'

@@ -14,6 +14,7 @@ mod mutual;
 mod operating;
 mod pipes;
 mod policy;
+mod provisioned;
 mod recovery;
 mod report;
 mod reviews;

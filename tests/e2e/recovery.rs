@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use local_world::addresses::Addresses;
 use local_world::deploy::{Deployer, Finished};
+use local_world::root;
 use local_world::trouble::{Context, Result, Trouble};
 use serde_json::{Value, json};
 
@@ -13,16 +14,21 @@ use crate::report::Report;
 /// What an owner may change between two deploys: parameters, and with them the role.
 const MORE_REGISTRIES: &str = "[registry]\nids = [\"111122223333\", \"444455556666\"]\n";
 
+/// For this machine, like the function, and no function.
+const ANOTHER_PROGRAM: &str = "/bin/true";
+
 pub(crate) async fn run(world: &Addresses, deployer: &Deployer, report: &mut Report) {
     let stage = Stage { faults: world.dir.join("aws/faults.json"), saved: world.dir.join("plan.json"), deployer };
     report.scenario("plan: of nothing, everything is added, and nothing is left", stage.plan_of_nothing()).await;
     report.scenario("plan: a saved one is carried out once, and not when cut off", stage.saved_plan()).await;
     report.scenario("plan: no changes", stage.no_changes()).await;
+    report.scenario("plan: the bucket's stack is brought up to date, and its bucket stays", stage.other_bucket()).await;
     report.scenario("plan: values, and rights that grow", stage.more_rights()).await;
     report.scenario("deploy: a failed update names its cause, and the next one converges", stage.failed_update()).await;
     report.scenario("deploy: a rollback that is stuck is continued", stage.stuck_rollback()).await;
     report.scenario("cancel: a running update is taken back", stage.cancelled()).await;
     report.scenario("rollback --code: the zip before, and back again", stage.code()).await;
+    report.scenario("rollback --code: what does not answer is not left in force", stage.bad_code()).await;
     report.scenario("destroy: what cannot be deleted is named and can be kept", stage.stuck_destroy()).await;
     let _ = std::fs::remove_file(&stage.faults);
 }
@@ -71,6 +77,38 @@ impl Stage<'_> {
         says(&self.with_function(&["plan", "--exit-code"]).await?, 0, &["no changes"])?;
         // Nothing to approve, so nobody needs to be asked.
         says(&self.with_function(&["deploy"]).await?, 0, &["no changes", "Done"])
+    }
+
+    /// As a newer deployer has it: another template of the bucket's stack.
+    async fn other_bucket(&self) -> Result<()> {
+        let folder = self.saved.with_file_name("templates");
+        std::fs::create_dir_all(&folder).while_doing(|| "making a folder for templates".to_owned())?;
+        let ours = root::checkout()?.join("templates/bootstrap.yaml.tera");
+        let ours = std::fs::read_to_string(&ours).while_doing(|| "reading our template".to_owned())?;
+        let put = |from: &str, to: &str| {
+            let text = ours.replace(from, to);
+            if text == ours {
+                return Err(Trouble::new(format!("the template has no {from} any more")));
+            }
+            std::fs::write(folder.join("bootstrap.yaml.tera"), text).while_doing(|| "writing a template".to_owned())
+        };
+        let dir = folder.display().to_string();
+        let arguments = ["--templates", dir.as_str()];
+        let plan = ["plan", "--exit-code"];
+
+        put("NoncurrentDays: 30", "NoncurrentDays: 31")?;
+        let told = ["bootstrap: ", "update it (the bucket ", " Bucket ", "NoncurrentDays"];
+        says(&self.with_function(&[&plan[..], &arguments].concat()).await?, 5, &told)?;
+        says(&self.with_function(&[&["deploy", "--yes"][..], &arguments].concat()).await?, 0, &["bucket's stack"])?;
+        says(&self.with_function(&[&plan[..], &arguments].concat()).await?, 0, &["no changes"])?;
+
+        put("Fn::Sub: ecr-compliance-webhook-", "Fn::Sub: another-webhook-")?;
+        let refused = self.with_function(&[&["deploy", "--yes"][..], &arguments].concat()).await?;
+        says(&refused, 4, &["would have its bucket replaced", "Nothing was changed"])?;
+
+        // Back to ours.
+        self.deployer.deploy(false).await?.well("deploy of our own bucket")?;
+        says(&self.with_function(&plan).await?, 0, &["no changes"])
     }
 
     async fn more_rights(&self) -> Result<()> {
@@ -127,10 +165,33 @@ impl Stage<'_> {
         self.deployer.configure("")?;
         for _ in 0..2 {
             let back = self.deployer.run(&["rollback", "--code", "--yes"], false).await?;
-            says(&back, 0, &["now: ", "before: ", "~ Function ", "the code is the one from before"])?;
+            says(
+                &back,
+                0,
+                &["now: ", "before: ", "~ Function ", "a wrong caller: expected", "the code is the one from before"],
+            )?;
         }
         // Twice back is where it was: with the policy, so a deploy without one is a change of the code.
         says(&self.with_function(&["plan", "--exit-code"]).await?, 5, &["~ Code.S3Key"])
+    }
+
+    /// A program that answers nobody was deployed before; a deploy goes no further than to its probe.
+    async fn bad_code(&self) -> Result<()> {
+        let probing = |line: &Value| {
+            line["kind"] == "step" && line["text"].as_str().is_some_and(|text| text.starts_with("Probing"))
+        };
+        let killed = self.deployer.killed_when(&["deploy", "--yes", "--artifact", ANOTHER_PROGRAM], probing).await?;
+        if !killed {
+            return Err(Trouble::new("the deploy of another program was not probed"));
+        }
+        self.deployer.deploy(false).await?.well("deploy over another program")?;
+        let back = self.deployer.run(&["rollback", "--code", "--yes"], false).await?;
+        says(
+            &back,
+            1,
+            &["should get a denial", "Going forth again", "the code from before does not answer as it must"],
+        )?;
+        says(&self.with_function(&["plan", "--exit-code"]).await?, 0, &["no changes"])
     }
 
     async fn stuck_destroy(&self) -> Result<()> {

@@ -13,9 +13,10 @@ use local_world::story::{self, denied};
 use local_world::tools::ControlPlane;
 use local_world::trouble::{Context, Result, Trouble};
 use local_world::{root, tools};
+use serde_json::{Value, json};
 
 use crate::report::Report;
-use crate::webhook::ended;
+use crate::webhook::{edit, ended};
 
 /// The context of the world's own cluster.
 const FIRST: &str = "local-world";
@@ -148,6 +149,8 @@ fn check(holds: bool, what: &str) -> Result<()> {
 /// The local API servers have no file with a token, so the function's own answer is seen and the cluster's proof fails.
 async fn token(world: &Addresses, first: &Kubernetes, deployer: &Deployer) -> Result<()> {
     let token = "0123456789abcdef".repeat(4);
+    deployer.deploy(false).await?.well("deploy")?;
+    let in_url = first.webhook_url(STACK).await?;
     deployer.configure("credentials = \"bearer\"")?;
     ended(&deployer.deploy(false).await?, USAGE, &["needs the token in DEPLOYER_CALLER_SECRET"])?;
     let given = deployer.with_variable("DEPLOYER_CALLER_SECRET", &token);
@@ -155,7 +158,7 @@ async fn token(world: &Addresses, first: &Kubernetes, deployer: &Deployer) -> Re
     let says = ["a wrong caller: expected 404", "does not ask the webhook", "--admission-configuration DIR"];
     ended(&finished, FAILED, &says)?;
     check(!finished.said.contains(&token), "the token is not shown")?;
-    check(first.webhook(STACK).await?.is_none(), "the webhook was put back")?;
+    check(first.webhook_url(STACK).await? == in_url, "the webhook was put back")?;
     let render = ["webhook", "render", "--admission-configuration", "admission"];
     ended(&given.run(&render, false).await?, 0, &["kubeconfig.yaml (it holds the token)"])?;
     let path = world.dir.join("admission/kubeconfig.yaml");
@@ -163,8 +166,31 @@ async fn token(world: &Addresses, first: &Kubernetes, deployer: &Deployer) -> Re
     check(text.contains(&token) && text.contains(".execute-api."), "the file names the host and the token")?;
     ended(&deployer.run(&["webhook", "render"], false).await?, 0, &["/v1/demo\"\n"])?;
 
+    two_secrets(first, deployer, &given).await?;
     deployer.configure("")?;
     deployer.deploy(false).await?.well("deploy")?;
     refused(first).await?;
     deployer.destroy(false).await?.well("destroy").map(drop)
+}
+
+/// The stack knows the secret in the URL and the token; the API server calls by the URL all along.
+async fn two_secrets(first: &Kubernetes, deployer: &Deployer, given: &Deployer) -> Result<()> {
+    let [flag, path] = deployer.function();
+    let probing =
+        |line: &Value| line["kind"] == "step" && line["text"].as_str().is_some_and(|text| text.starts_with("Probing"));
+    check(given.killed_when(&["deploy", "--yes", &flag, &path], probing).await?, "the stack was deployed again")?;
+    refused(first).await?;
+    ended(&given.run(&["rotate", "--finish", "--yes"], false).await?, USAGE, &["has its secret in the webhook's URL"])?;
+
+    // As if the API servers had been given a token.
+    let in_url = first.webhook_url(STACK).await?.unwrap_or_default();
+    let bare = in_url.rsplit_once('/').map(|(bare, _)| bare.to_owned()).unwrap_or_default();
+    edit(first, &json!({ "clientConfig": { "url": bare } })).await?;
+    let third = deployer.with_variable("DEPLOYER_CALLER_SECRET", &"9".repeat(64));
+    ended(&third.deploy(false).await?, UNSAFE, &["the stack knows 2 secrets of demo already", "rotate --finish"])?;
+    ended(&third.run(&["rotate", "--finish", "--yes"], false).await?, UNSAFE, &["does not know the token"])?;
+    let finished = given.run(&["rotate", "--finish", "--yes"], false).await?;
+    ended(&finished, FAILED, &["forget the others", "know again what it knew", "All secrets are known again"])?;
+    edit(first, &json!({ "clientConfig": { "url": in_url } })).await?;
+    refused(first).await
 }

@@ -233,7 +233,7 @@ async fn demote(cluster: &Kubernetes, deployer: &Deployer) -> Result<()> {
 }
 
 /// Merges into the entry about Pods, as `kubectl edit` would.
-async fn edit(cluster: &Kubernetes, fields: &Value) -> Result<()> {
+pub(crate) async fn edit(cluster: &Kubernetes, fields: &Value) -> Result<()> {
     let mut entry = fields.clone();
     entry["name"] = json!(PODS);
     cluster.patch_webhook(STACK, &json!({ "webhooks": [entry] })).await

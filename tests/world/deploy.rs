@@ -126,6 +126,14 @@ impl Deployer {
         self.write(&format!("{}\n{section}", settings(std::env::consts::ARCH)))
     }
 
+    /// Writes the settings again, with keys of one's choice at their begin and a section at their end.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    pub fn configure_keys(&self, keys: &str, section: &str) -> Result<()> {
+        self.write(&format!("{keys}\n{}\n{section}", settings(std::env::consts::ARCH)))
+    }
+
     /// `deployer destroy --yes`; shown while it runs when `shown`.
     ///
     /// # Errors

@@ -4,12 +4,14 @@
 
 mod elf;
 mod toolchain;
+mod unzip;
 mod zip;
 
 use std::{fs, path::Path};
 
 use sha2::{Digest, Sha256};
 
+pub use self::unzip::{Contents, contents};
 use crate::{
     console::Console,
     error::Failure,

@@ -139,6 +139,14 @@ pub struct RollbackArgs {
     pub skip: Vec<String>,
 }
 
+/// Options of `deployer rotate`.
+#[derive(Debug, Clone, Default, Args)]
+pub struct RotateArgs {
+    /// Where the cluster sends a token: forget every other than that of `DEPLOYER_CALLER_SECRET`, now that all of its API servers send it
+    #[arg(long)]
+    pub finish: bool,
+}
+
 /// Options of `deployer destroy`.
 #[derive(Debug, Clone, Default, Args)]
 pub struct DestroyArgs {

@@ -114,8 +114,13 @@ impl Caller {
 #[must_use]
 pub fn digests_of(callers: &[&Caller], previous: &str) -> String {
     let name = callers.first().map_or("", |caller| caller.name.as_str());
+    digests_with(name, callers.iter().map(|caller| caller.entry()), previous)
+}
+
+/// As [`digests_of`], with the entries of `name` given.
+pub fn digests_with(name: &str, entries: impl IntoIterator<Item = String>, previous: &str) -> String {
     let others = other_callers(previous, name).map(|(entry, _)| entry.to_owned());
-    let mut entries: Vec<String> = others.chain(callers.iter().map(|caller| caller.entry())).collect();
+    let mut entries: Vec<String> = others.chain(entries).collect();
     entries.sort();
     entries.dedup();
     entries.join(",")
@@ -124,17 +129,21 @@ pub fn digests_of(callers: &[&Caller], previous: &str) -> String {
 /// As [`digests_of`], but what the stack knows of the same name stays: whoever sends a token may send the former one yet.
 #[must_use]
 pub fn digests_beside(caller: &Caller, previous: &str) -> String {
-    let known = other_callers(previous, "").map(|(entry, _)| entry.to_owned());
-    let mut entries: Vec<String> = known.chain([caller.entry()]).collect();
-    entries.sort();
-    entries.dedup();
-    entries.join(",")
+    let known = entries_of(previous, &caller.name);
+    digests_with(&caller.name, known.into_iter().chain([caller.entry()]), previous)
+}
+
+/// The entries of `name` in the stack's `digests`, one for each secret.
+#[must_use]
+pub fn entries_of(digests: &str, name: &str) -> Vec<String> {
+    let all = other_callers(digests, "").filter(|(_, known)| *known == name);
+    all.map(|(entry, _)| entry.to_owned()).collect()
 }
 
 /// How many secrets of `name` the stack's `digests` know.
 #[must_use]
 pub fn secrets_of(digests: &str, name: &str) -> usize {
-    names(digests).filter(|known| *known == name).count()
+    entries_of(digests, name).len()
 }
 
 /// The cluster's name in a webhook's URL, with the secret in it or without; `None` when it is not of our shape.

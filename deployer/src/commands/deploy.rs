@@ -3,7 +3,7 @@
 
 use super::{
     consent,
-    draft::{self, BucketPlace, Draft, Drafted, Site},
+    draft::{self, Draft, Drafted, Site},
     in_turn,
     member::{self, Member},
     register::Registration,
@@ -19,11 +19,10 @@ use crate::{
     patience::Patience,
     plan::saved::SavedPlan,
     probe,
-    settings::Settings,
+    settings::{Credentials, Settings},
     stack::{
         Stack,
         apply::{Applied, Prepared},
-        change_set::Wanted,
         recover::Consent,
     },
     synth::{self, ArtifactLocation},
@@ -50,19 +49,21 @@ async fn deploy(settings: &Settings, args: &DeployArgs, console: &mut Console) -
     console.step("Looking at the account and the cluster");
     let site = Site::look(settings, &interrupt).await?;
     let (draft, saved) = match saved {
-        Some((plan, artifact)) => (site.saved_draft(&plan, artifact), Some(plan)),
+        Some((plan, artifact)) => (site.saved_draft(&plan, artifact)?, Some(plan)),
         None => (site.draft(settings, draft::obtain(settings, &args.function, console, &interrupt).await?)?, None),
     };
     console.step("This will be done");
     // A saved plan is carried out as it is, or not at all: nothing is decided on the way.
     let agreed = if saved.is_some() { None } else { Some(&mut consent) };
-    let drafted = site.work_out(settings, &draft, agreed, console, &interrupt).await?;
+    let drafted = Box::pin(site.work_out(settings, &draft, agreed, console, &interrupt)).await?;
     let result = async {
         site.approve(settings, saved.as_ref(), &drafted, console, &interrupt).await?;
-        Box::pin(site.put_artifact(settings, &draft, consent.clone(), console, &interrupt)).await
+        let refresh = drafted.bootstrap.as_ref();
+        Box::pin(site.settle_bucket(settings, refresh, consent.clone(), console, &interrupt)).await?;
+        Box::pin(site.put_artifact(settings, &draft, console, &interrupt)).await
     };
     if let Err(failure) = result.await {
-        site.abandon(&drafted.prepared).await;
+        site.abandon(&drafted.prepared, drafted.bootstrap.as_ref()).await;
         return Err(failure);
     }
     let stack = Box::pin(site.deploy_stack(&draft, drafted.prepared, &mut consent, console, &interrupt)).await?;
@@ -77,12 +78,12 @@ async fn deploy(settings: &Settings, args: &DeployArgs, console: &mut Console) -
 
 impl Site {
     /// What a saved plan says, with the callers that are known only here.
-    fn saved_draft(&self, plan: &SavedPlan, artifact: artifact::Artifact) -> Draft {
+    fn saved_draft(&self, plan: &SavedPlan, artifact: artifact::Artifact) -> Result<Draft, Failure> {
         let mut parameters = plan.parameters.clone();
-        let callers = member::digests(&self.members, self.account.caller_digests());
+        let callers = member::digests(&self.members, self.account.caller_digests())?;
         parameters.insert(synth::PARAMETER_CALLER_DIGESTS.to_owned(), callers);
         let location = ArtifactLocation { bucket: plan.artifact.bucket.clone(), key: plan.artifact.key.clone() };
-        Draft { artifact, location, template: plan.template.clone(), parameters, tags: plan.tags.clone() }
+        Ok(Draft { artifact, location, template: plan.template.clone(), parameters, tags: plan.tags.clone() })
     }
 
     /// Show it and ask; a saved plan was approved when it was given, and nothing to do needs no approval.
@@ -105,18 +106,14 @@ impl Site {
         Err(draft::declined())
     }
 
-    /// Make sure of the bucket and of the zip in it.
+    /// Make sure of the zip in the bucket.
     async fn put_artifact(
         &self,
         settings: &Settings,
         draft: &Draft,
-        consent: Consent,
         console: &mut Console,
         interrupt: &Interrupt,
     ) -> Result<(), Failure> {
-        if let BucketPlace::Missing(_) = &self.bucket {
-            self.make_bucket(settings, consent, console, interrupt).await?;
-        }
         console.step("Uploading the function");
         let ArtifactLocation { bucket: name, key } = &draft.location;
         let bucket = Bucket::new(&self.account.aws.config, name, &self.account.identity.account);
@@ -128,26 +125,6 @@ impl Site {
             Upload::AlreadyThere => console.say(&format!("s3://{name}/{key} is there already")),
         }
         Ok(())
-    }
-
-    async fn make_bucket(
-        &self,
-        settings: &Settings,
-        mut consent: Consent,
-        console: &mut Console,
-        interrupt: &Interrupt,
-    ) -> Result<(), Failure> {
-        console.step(&format!("Making the bucket (stack {})", self.account.bootstrap.name()));
-        let template = synth::bootstrap_template(settings)?;
-        let wanted =
-            Wanted { template: &template, parameters: &std::collections::BTreeMap::new(), tags: &settings.tags };
-        let (_, stack) = self.account.bootstrap.apply(&wanted, &mut consent, console, interrupt).await?;
-        let made = stack.output(synth::OUTPUT_BUCKET_NAME)?;
-        if made == self.bucket.name() {
-            return Ok(());
-        }
-        Err(Failure::new(format!("the bucket was to be {}, and the stack made {made}", self.bucket.name()))
-            .with_hint("Run deployer deploy again: it takes the bucket that is there."))
     }
 
     async fn deploy_stack(
@@ -178,14 +155,7 @@ impl Site {
         for Member { settings, caller, .. } in &self.members {
             let endpoint = site::endpoint(settings, stack)?;
             console.step(&format!("Probing {endpoint} as {}", caller.name));
-            let target = probe::Target {
-                endpoint,
-                caller,
-                ca_bundle: settings.cluster.ca_bundle.as_deref(),
-                client_identity: settings.domain.client_identity.as_deref(),
-                refuses: settings.refuses(probe::PROBED.0, probe::PROBED.1),
-                ignored_namespaces: &settings.ignored_namespaces,
-            };
+            let target = probe::Target::of(settings, caller, endpoint);
             probe::run(&target, Patience::ENDPOINT, console, interrupt).await?;
         }
         Ok(())
@@ -252,14 +222,21 @@ impl Site {
             let name = &member.caller.name;
             let digests = stack.parameters.get(synth::PARAMETER_CALLER_DIGESTS).map_or("", String::as_str);
             if caller::secrets_of(digests, name) > 1 {
-                console.warn(&format!(
-                    "the stack still knows a former secret of {name} too: when each of its API servers uses the new one, deployer deploy again lets go of it"
-                ));
+                console.warn(&format!("the stack knows a former secret of {name} too: {}", forget(&member.settings)));
             }
         }
         console.say(&format!("Look at it:   kubectl get validatingwebhookconfiguration {}", settings.webhook_name()));
         console.say("Take it down: deployer destroy, with the same settings");
         Ok(())
+    }
+}
+
+/// How a former secret is let go of.
+const fn forget(settings: &Settings) -> &'static str {
+    match settings.cluster.credentials {
+        // Every API server calls by the URL now.
+        Credentials::Url => "deployer deploy again lets go of it",
+        Credentials::Bearer => "when each of its API servers sends the new one, deployer rotate --finish lets go of it",
     }
 }
 

@@ -6,6 +6,7 @@ use std::{collections::BTreeMap, path::Path};
 use serde_json::Value;
 
 use super::{
+    bootstrap::Refresh,
     member::{self, Member},
     site::Account,
 };
@@ -57,6 +58,8 @@ pub(super) struct Draft {
 /// A draft that `CloudFormation` has worked out.
 pub(super) struct Drafted {
     pub(super) prepared: Prepared,
+    /// What brings the bucket's stack up to date.
+    pub(super) bootstrap: Option<Refresh>,
     pub(super) plan: Plan,
     /// Of the stack as it was found.
     stack_state: String,
@@ -130,7 +133,7 @@ impl Site {
     pub(super) fn draft(&self, settings: &Settings, artifact: Artifact) -> Result<Draft, Failure> {
         let location = ArtifactLocation { bucket: self.bucket.name().to_owned(), key: artifact.key(settings) };
         let template = synth::stack_template(settings, &location, artifact.architecture)?;
-        let parameters = synth::parameters(settings, &member::digests(&self.members, self.account.caller_digests()));
+        let parameters = synth::parameters(settings, &member::digests(&self.members, self.account.caller_digests())?);
         Ok(Draft { artifact, location, template, parameters, tags: settings.tags.clone() })
     }
 
@@ -139,11 +142,18 @@ impl Site {
         &self,
         settings: &Settings,
         draft: &Draft,
-        consent: Option<&mut Consent>,
+        mut consent: Option<&mut Consent>,
         console: &mut Console,
         interrupt: &Interrupt,
     ) -> Result<Drafted, Failure> {
-        let prepared = self.account.stack.prepare(&draft.wanted(), consent, console, interrupt).await?;
+        let bootstrap = Box::pin(self.refresh(settings, consent.as_deref_mut(), console, interrupt)).await?;
+        let prepared = match self.account.stack.prepare(&draft.wanted(), consent, console, interrupt).await {
+            Ok(prepared) => prepared,
+            Err(failure) => {
+                self.abandon_refresh(bootstrap.as_ref()).await;
+                return Err(failure);
+            }
+        };
         let found = match &prepared {
             Prepared::Unchanged(stack) | Prepared::Leftovers(stack) => Some(stack),
             Prepared::Ready(ready) => ready.found.as_ref(),
@@ -151,22 +161,24 @@ impl Site {
         let planned = async {
             let before = if found.is_some() { self.account.stack.template().await? } else { None };
             let stack_state = saved::stack_digest(found, before.as_deref());
-            Ok::<_, Failure>((self.plan(settings, draft, &prepared, found, before.as_deref())?, stack_state))
+            let layer = self.bootstrap_layer(settings, bootstrap.as_ref())?;
+            Ok::<_, Failure>((self.plan(settings, draft, &prepared, layer, found, before.as_deref())?, stack_state))
         };
         match planned.await {
-            Ok((plan, stack_state)) => Ok(Drafted { prepared, plan, stack_state }),
+            Ok((plan, stack_state)) => Ok(Drafted { prepared, bootstrap, plan, stack_state }),
             Err(failure) => {
-                self.abandon(&prepared).await;
+                self.abandon(&prepared, bootstrap.as_ref()).await;
                 Err(failure)
             }
         }
     }
 
     /// Leave no change set behind.
-    pub(super) async fn abandon(&self, prepared: &Prepared) {
+    pub(super) async fn abandon(&self, prepared: &Prepared, bootstrap: Option<&Refresh>) {
         if let Prepared::Ready(ready) = prepared {
             self.account.stack.abandon(ready).await;
         }
+        self.abandon_refresh(bootstrap).await;
     }
 
     fn plan(
@@ -174,10 +186,10 @@ impl Site {
         settings: &Settings,
         draft: &Draft,
         prepared: &Prepared,
+        bootstrap: Option<Layer>,
         found: Option<&Stack>,
         before: Option<&str>,
     ) -> Result<Plan, Failure> {
-        let bootstrap = self.bootstrap_layer(settings)?;
         let stack = self.stack_layer(draft, prepared, found, before)?;
         let webhooks =
             self.members.iter().map(|member| member.layer(found)).collect::<Result<Vec<WebhookLayer>, Failure>>()?;
@@ -195,29 +207,6 @@ impl Site {
         })
     }
 
-    fn bootstrap_layer(&self, settings: &Settings) -> Result<Option<Layer>, Failure> {
-        let name = self.account.bootstrap.name().to_owned();
-        match &self.bucket {
-            BucketPlace::Given(_) => Ok(None),
-            BucketPlace::There(bucket) => Ok(Some(Layer {
-                name,
-                intention: format!("no change (the bucket {bucket} is there)"),
-                ..Layer::default()
-            })),
-            BucketPlace::Missing(bucket) => {
-                let template = parse(&synth::bootstrap_template(settings)?)?;
-                let texts = Texts { before: &Value::Null, after: &template };
-                Ok(Some(Layer {
-                    name,
-                    intention: format!("create it, with the bucket {bucket}"),
-                    changes: true,
-                    resources: Layer::resources(template::all_added(&template), texts),
-                    ..Layer::default()
-                }))
-            }
-        }
-    }
-
     fn stack_layer(
         &self,
         draft: &Draft,
@@ -225,9 +214,10 @@ impl Site {
         found: Option<&Stack>,
         before: Option<&str>,
     ) -> Result<Layer, Failure> {
-        let after = parse(&draft.template)?;
+        let after = synth::parse(&draft.template)?;
+        let out_of_date = found.zip(before).is_some_and(|(stack, text)| synth::is_out_of_date(text, &stack.parameters));
         // What somebody put there by other means may be anything; then only the change set speaks.
-        let before = before.and_then(|text| parse(text).ok()).unwrap_or(Value::Null);
+        let before = before.and_then(|text| synth::parse(text).ok()).unwrap_or(Value::Null);
         let texts = Texts { before: &before, after: &after };
         let status = found.map_or("absent", |stack| stack.status.as_str());
         let (intention, changes) = match prepared {
@@ -238,14 +228,18 @@ impl Site {
             }
             Prepared::Ready(ready) => {
                 let is_shell = found.is_none_or(|stack| stack.status.as_str() == "REVIEW_IN_PROGRESS");
-                let what = if is_shell { "create it".to_owned() } else { format!("update it (it is {status})") };
+                let what = match (is_shell, out_of_date) {
+                    (true, _) => "create it".to_owned(),
+                    (false, false) => format!("update it (it is {status})"),
+                    (false, true) => format!("update it (it is {status}; {})", synth::OUT_OF_DATE),
+                };
                 (what, ready.change_set.changes.clone())
             }
         };
         let none = BTreeMap::new();
         let (parameters, tags) = found.map_or((&none, &none), |stack| (&stack.parameters, &stack.tags));
         let unchanged = matches!(prepared, Prepared::Unchanged(_));
-        let values = Layer::values([parameters, &draft.parameters], [tags, &draft.tags], texts);
+        let values = Layer::values([parameters, draft.wanted().parameters()], [tags, &draft.tags], texts);
         Ok(Layer {
             name: self.account.stack.name().to_owned(),
             intention,
@@ -258,7 +252,11 @@ impl Site {
     /// What a saved plan is held to.
     pub(super) fn world(&self, settings: &Settings, drafted: &Drafted) -> World {
         let ca_bundles: Vec<_> = self.members.iter().map(|member| member.ca_bundle.as_deref()).collect();
-        let there = if matches!(self.bucket, BucketPlace::Missing(_)) { "to be made" } else { "there" };
+        let there = match (&self.bucket, &drafted.bootstrap) {
+            (BucketPlace::Missing(_), _) => "to be made".to_owned(),
+            (_, Some(refresh)) => format!("there, to be updated from {}", refresh.state),
+            (_, None) => "there".to_owned(),
+        };
         World {
             account: self.account.identity.account.clone(),
             partition: self.account.identity.partition.clone(),
@@ -274,7 +272,7 @@ impl Site {
 
 impl Draft {
     pub(super) fn wanted(&self) -> Wanted<'_> {
-        Wanted { template: &self.template, parameters: &self.parameters, tags: &self.tags }
+        Wanted::new(&self.template, &self.parameters, &self.tags)
     }
 
     /// What a saved plan holds of it.
@@ -283,10 +281,6 @@ impl Draft {
         parameters.remove(synth::PARAMETER_CALLER_DIGESTS);
         parameters
     }
-}
-
-fn parse(text: &str) -> Result<Value, Failure> {
-    serde_saphyr::from_str(text).map_err(|error| Failure::new("a template is no YAML").caused_by(&error))
 }
 
 /// Show a plan to a person, or hand it to a program.

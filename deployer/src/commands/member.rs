@@ -1,11 +1,11 @@
 //! One of the clusters that a run is about, as it was found: whoever deploys to several looks at each before the first is
 //! changed. Read only.
 
-use super::{register, site};
+use super::{known, register, site};
 use crate::{
     cluster::{
         Cluster,
-        caller::{Caller, digests_beside, digests_of},
+        caller::Caller,
         drift::{self, Difference},
         webhook::Existing,
     },
@@ -111,21 +111,14 @@ pub(super) fn asked(members: &[Member]) -> Vec<(&Settings, &Cluster)> {
 }
 
 /// The stack's `CallerDigests` with every cluster of the run, in one update.
-pub(super) fn digests(members: &[Member], previous: &str) -> String {
-    members.iter().fold(previous.to_owned(), |known, Member { caller, existing, .. }| {
-        if keeps_former(caller, existing.as_ref(), &known) {
-            digests_beside(caller, &known)
-        } else {
-            digests_of(&[caller], &known)
-        }
+///
+/// # Errors
+/// As for [`known::after_deploy`]; and when what was given as a secret is none.
+pub(super) fn digests(members: &[Member], previous: &str) -> Result<String, Failure> {
+    members.iter().try_fold(previous.to_owned(), |known, Member { caller, existing, .. }| {
+        let given = site::given_secret()?.map(|secret| Caller { secret, ..caller.clone() });
+        known::after_deploy(caller, existing.as_ref(), given.as_ref(), &known)
     })
-}
-
-/// Where tokens are, or come in, a new secret is known beside the former one: until the API servers send it, or the
-/// webhook has it, they send the former one. Once the stack knows it, the next deploy lets go of the former.
-fn keeps_former(caller: &Caller, existing: Option<&Existing>, known: &str) -> bool {
-    let tokens = caller.credentials == Credentials::Bearer || existing.is_some_and(Existing::is_bearer);
-    tokens && !known.split(',').any(|entry| entry.trim() == caller.entry())
 }
 
 /// One variable holds one token, and each cluster has its own.
@@ -166,35 +159,7 @@ fn refuse_doubles(members: &[Member]) -> Result<(), Failure> {
 #[cfg(test)]
 #[allow(clippy::unwrap_used, reason = "a test may panic")]
 mod tests {
-    use serde_json::json;
-
     use super::*;
-
-    const OLD: &str = "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff";
-
-    fn existing(path: &str) -> Existing {
-        let url = format!("https://api.example.com/v1/{path}");
-        Existing::new(json!({ "webhooks": [{ "clientConfig": { "url": url } }] }))
-    }
-
-    #[test]
-    fn a_former_secret_is_known_until_the_new_one_was_and_only_where_tokens_are() {
-        let in_url = existing(&format!("blue/{OLD}"));
-        let bearer = existing("blue");
-        let url = in_url.caller().unwrap();
-        let token = Caller { credentials: Credentials::Bearer, ..url.clone() };
-        let (known, stranger) = (format!("green=aa,{}", url.entry()), "green=aa,blue=bb");
-        for (case, caller, existing, known, expected) in [
-            ("a secret in the URL", &url, Some(&in_url), known.as_str(), false),
-            ("a webhook that was deleted", &url, None, stranger, false),
-            ("the secret of the URL becomes the token", &token, Some(&in_url), &known, false),
-            ("another token", &token, Some(&bearer), stranger, true),
-            ("another token, again", &token, Some(&bearer), &format!("blue=bb,{}", token.entry()), false),
-            ("from a token back to the URL", &url, Some(&bearer), stranger, true),
-        ] {
-            assert_eq!(keeps_former(caller, existing, known), expected, "{case}");
-        }
-    }
 
     #[test]
     fn one_variable_gives_no_two_clusters_a_token() {

@@ -1,5 +1,6 @@
 //! One file per subcommand; each takes what it needs and the console, and returns `Ok` or a `Failure`.
 
+mod bootstrap;
 pub mod cancel;
 pub mod completions;
 mod consent;
@@ -9,6 +10,7 @@ pub mod doctor;
 mod draft;
 pub mod iam_policy;
 pub mod in_turn;
+mod known;
 pub mod logs;
 mod member;
 pub mod metrics;

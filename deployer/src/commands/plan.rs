@@ -23,7 +23,7 @@ pub async fn run(settings: &Settings, args: &PlanArgs, console: &mut Console) ->
     let draft = site.draft(settings, artifact)?;
     console.step("Working out what a deploy would do");
     let drafted = Box::pin(site.work_out(settings, &draft, None, console, &interrupt)).await?;
-    site.abandon(&drafted.prepared).await;
+    site.abandon(&drafted.prepared, drafted.bootstrap.as_ref()).await;
     console.report(&drafted.plan)?;
     if let Some(path) = &args.save {
         let parameters = draft.parameters_without_callers();

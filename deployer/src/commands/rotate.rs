@@ -4,13 +4,15 @@
 //! old one. Whatever the cluster uses is always one that the stack knows, so a run may be killed anywhere: the next one
 //! takes what the cluster uses for the old secret and forgets all others.
 
-use std::collections::BTreeMap;
+mod finish;
+mod know;
 
 use super::{consent, register::Registration, site, site::Account};
 use crate::{
+    cli::RotateArgs,
     cluster::{
         Cluster,
-        caller::{Caller, CallerSecret, digests_of},
+        caller::{Caller, CallerSecret},
         webhook::Existing,
     },
     console::Console,
@@ -19,7 +21,7 @@ use crate::{
     patience::Patience,
     probe,
     settings::{Credentials, Settings},
-    stack::{Stack, change_set::Wanted, recover::Consent},
+    stack::Stack,
     synth,
 };
 
@@ -29,7 +31,6 @@ struct Rotation<'a> {
     account: Account,
     cluster: Cluster,
     stack: Stack,
-    template: String,
     old: Caller,
     new: Caller,
 }
@@ -38,7 +39,10 @@ struct Rotation<'a> {
 ///
 /// # Errors
 /// Whatever stops it. The cluster's calls are known then as before.
-pub async fn run(settings: &Settings, console: &mut Console) -> Result<(), Failure> {
+pub async fn run(settings: &Settings, args: &RotateArgs, console: &mut Console) -> Result<(), Failure> {
+    if args.finish {
+        return Box::pin(finish::run(settings, console)).await;
+    }
     console.step("Looking at the account and the cluster");
     let rotation = Rotation::look(settings).await?;
     for line in rotation.plan() {
@@ -70,17 +74,18 @@ impl<'a> Rotation<'a> {
         refuse_tokens(settings, &existing)?;
         let old = known_caller(&existing, &stack)?;
         let new = Caller { secret: CallerSecret::generate()?, ..old.clone() };
-        let template = account.stack.template().await?;
-        let template =
-            template.ok_or_else(|| Failure::new(format!("the stack {} has no template", account.stack.name())))?;
-        Ok(Self { settings, account, cluster, stack, template, old, new })
+        Ok(Self { settings, account, cluster, stack, old, new })
     }
 
     fn plan(&self) -> Vec<String> {
         vec![
             format!("AWS:     {}", self.account.place()),
             format!("cluster: {} in the context {}", self.old.name, self.cluster.place()),
-            format!("stack:   {}: two updates of its parameter CallerDigests, nothing else", self.account.stack.name()),
+            format!(
+                "stack:   {}: two updates of its parameter CallerDigests, {}",
+                self.account.stack.name(),
+                know::beside(&self.stack)
+            ),
             format!("webhook: {}: another secret in its URL, nothing else", self.settings.webhook_name()),
         ]
     }
@@ -93,43 +98,34 @@ impl<'a> Rotation<'a> {
         console: &mut Console,
         interrupt: &Interrupt,
     ) -> Result<(), Failure> {
-        console.step(step);
-        // Read again: another cluster may have come in the meantime.
-        let now = self.account.stack.existing(&self.account.aws.region).await?;
-        let mut parameters: BTreeMap<String, String> = now.parameters;
-        let before = parameters.get("CallerDigests").map_or("", String::as_str);
-        let digests = digests_of(callers, before);
-        parameters.insert("CallerDigests".to_owned(), digests);
-        let wanted = Wanted { template: &self.template, parameters: &parameters, tags: &self.settings.tags };
-        let mut consent = Consent::new("rotate", console.assumes_yes());
-        self.account.stack.apply(&wanted, &mut consent, console, interrupt).await.map(drop)
+        let entries: Vec<String> = callers.iter().map(|caller| caller.entry()).collect();
+        know::exactly(self.settings, &self.account, (&self.old.name, &entries), step, console, interrupt).await
     }
 
     async fn switch(&self, console: &mut Console, interrupt: &Interrupt) -> Result<(), Failure> {
         let settings = self.settings;
         let endpoint = site::endpoint(settings, &self.stack)?;
         console.step(&format!("Probing {endpoint} with the new secret"));
-        let target = probe::Target {
-            endpoint,
-            caller: &self.new,
-            ca_bundle: settings.cluster.ca_bundle.as_deref(),
-            client_identity: settings.domain.client_identity.as_deref(),
-            refuses: settings.refuses(probe::PROBED.0, probe::PROBED.1),
-            ignored_namespaces: &settings.ignored_namespaces,
-        };
+        let target = probe::Target::of(settings, &self.new, endpoint);
         probe::run(&target, Patience::ENDPOINT, console, interrupt).await?;
         console.step(&format!("Registering it in the context {}", self.cluster.context()));
-        let ca_bundle = site::ca_bundle(settings.cluster.ca_bundle.as_deref())?;
-        let registration = Registration {
-            cluster: &self.cluster,
-            settings,
-            caller: &self.new,
-            endpoint,
-            ca_bundle: ca_bundle.as_deref(),
-            patience: Patience::API_SERVER,
-        };
-        registration.run(console, interrupt).await.map(drop)
+        register(settings, &self.cluster, &self.new, endpoint, console, interrupt).await
     }
+}
+
+/// The webhook with this caller, as a deploy would have it, and the API server's proof.
+async fn register(
+    settings: &Settings,
+    cluster: &Cluster,
+    caller: &Caller,
+    endpoint: &str,
+    console: &mut Console,
+    interrupt: &Interrupt,
+) -> Result<(), Failure> {
+    let ca_bundle = site::ca_bundle(settings.cluster.ca_bundle.as_deref())?;
+    let ca_bundle = ca_bundle.as_deref();
+    let registration = Registration { cluster, settings, caller, endpoint, ca_bundle, patience: Patience::API_SERVER };
+    registration.run(console, interrupt).await.map(drop)
 }
 
 /// A token is on the disks of the API servers, which nobody can change from here.
@@ -139,7 +135,7 @@ fn refuse_tokens(settings: &Settings, existing: &Existing) -> Result<(), Failure
     }
     Err(Failure::new("the cluster proves itself by a token, which is changed on its API servers and not here")
         .with_hint(
-            "1. deployer deploy with the new token in DEPLOYER_CALLER_SECRET: both are known then. 2. deployer webhook render --admission-configuration DIR, and put the files on each API server. 3. deployer deploy again: the old one is forgotten.",
+            "1. deployer deploy with the new token in DEPLOYER_CALLER_SECRET: both are known then. 2. deployer webhook render --admission-configuration DIR, and put the files on each API server. 3. deployer rotate --finish, with the same variable: the old one is forgotten.",
         )
         .with_code(ExitCode::Unsafe))
 }

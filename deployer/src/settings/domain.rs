@@ -64,9 +64,20 @@ pub(super) fn finish(settings: &Settings) -> Vec<String> {
         mutual || domain.client_identity.is_none(),
         "domain.client_identity is of no use without domain.truststore: leave it out",
     );
+    wrong.extend(more_than_reserved(settings));
     wrong.extend(elsewhere("domain.certificate_arn", "acm", domain.certificate_arn.as_deref(), settings));
     wrong.extend(elsewhere("log_kms_key_arn", "kms", settings.log_kms_key_arn.as_deref(), settings));
     wrong
+}
+
+/// Lambda does not start more of the function than may run.
+fn more_than_reserved(settings: &Settings) -> Option<String> {
+    let (provisioned, reserved) = (settings.provisioned_concurrency?, settings.reserved_concurrency?);
+    (provisioned > reserved).then(|| {
+        format!(
+            "provisioned_concurrency = {provisioned} is more than reserved_concurrency = {reserved}: lower it, or raise that"
+        )
+    })
 }
 
 /// AWS takes neither a certificate nor a key of another region; where the region is not known yet, AWS will say so.
@@ -132,6 +143,15 @@ mod tests {
         for text in [format!("[domain]\n{NAME}{CERTIFICATE}"), format!("[domain]\n{NAME}{CERTIFICATE}{MUTUAL}")] {
             read(&text).unwrap();
         }
+    }
+
+    #[test]
+    fn no_more_is_started_than_may_run_at_once() {
+        let both =
+            |provisioned: u32| read(&format!("provisioned_concurrency = {provisioned}\nreserved_concurrency = 5"));
+        let message = both(6).unwrap_err();
+        assert!(message.contains("provisioned_concurrency = 6 is more than reserved_concurrency = 5"), "{message}");
+        assert!(both(5).is_ok() && read("provisioned_concurrency = 6").is_ok());
     }
 
     #[test]

@@ -39,6 +39,10 @@ const ROOT: &[(&str, Take)] = &[
     }),
     ("permissions_boundary", |s, v| put(&mut s.permissions_boundary, v, check::policy_arn)),
     ("profile", |s, v| put(&mut s.profile, v, check::not_empty)),
+    ("provisioned_concurrency", |s, v| {
+        s.provisioned_concurrency = Some(number(v, check::concurrency)?);
+        Ok(())
+    }),
     ("region", |s, v| put(&mut s.region, v, check::region)),
     ("reserved_concurrency", |s, v| {
         s.reserved_concurrency = Some(number(v, check::concurrency)?);

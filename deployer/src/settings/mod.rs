@@ -45,6 +45,8 @@ pub struct Settings {
     pub memory_mib: u32,
     /// Calls that the function answers at once at most, and that are kept free for it; `None`: what the account has left.
     pub reserved_concurrency: Option<u32>,
+    /// Calls at once that the function is kept started for; `None`: it starts when it is called.
+    pub provisioned_concurrency: Option<u32>,
     /// ARN of the KMS key that both log groups are encrypted with; `None`: `CloudWatch`'s own key.
     pub log_kms_key_arn: Option<String>,
     /// Architecture of the function; `None`: arm64 where this machine can build it, else the machine's own.
@@ -256,6 +258,7 @@ impl Default for Settings {
             log_retention_days: 90,
             memory_mib: 256,
             reserved_concurrency: None,
+            provisioned_concurrency: None,
             log_kms_key_arn: None,
             architecture: None,
             artifact_bucket: None,

@@ -29,6 +29,7 @@ fn every_key_is_read() {
         log_retention_days = 365
         memory_mib = 1_024
         reserved_concurrency = 50
+        provisioned_concurrency = 5
         log_kms_key_arn = "arn:aws:kms:eu-central-1:111122223333:key/mrk-0a"
         architecture = "x86_64"
         artifact_bucket = "our-artefacts"
@@ -79,6 +80,7 @@ fn every_key_is_read() {
         log_retention_days: 365,
         memory_mib: 1024,
         reserved_concurrency: Some(50),
+        provisioned_concurrency: Some(5),
         log_kms_key_arn: Some("arn:aws:kms:eu-central-1:111122223333:key/mrk-0a".to_owned()),
         architecture: Some(Architecture::X86_64),
         artifact_bucket: Some("our-artefacts".to_owned()),
@@ -218,6 +220,12 @@ fn every_bad_value_is_refused_with_its_line_its_key_and_the_way_out() {
 fn every_bad_value_of_an_option_of_the_stack_is_refused_in_the_same_way() {
     for (case, text, key, way_out) in [
         ("concurrency of nothing", "reserved_concurrency = 0", "reserved_concurrency", "leave the key out"),
+        (
+            "provisioned concurrency of nothing",
+            "provisioned_concurrency = 0",
+            "provisioned_concurrency",
+            "leave the key out",
+        ),
         ("concurrency in quotes", "reserved_concurrency = '5'", "reserved_concurrency", "whole number"),
         ("key an id", "log_kms_key_arn = 'mrk-0a'", "log_kms_key_arn", "arn:aws:kms"),
         (

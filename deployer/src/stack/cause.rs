@@ -66,6 +66,10 @@ const HINTS: &[(&[&str], &str)] = &[
         "The account has too little unreserved concurrency left. Ask for a higher Lambda quota, or reserve less.",
     ),
     (
+        &["provisioned", "concurren"],
+        "Ask for a higher Lambda quota, or lower provisioned_concurrency: the account, or reserved_concurrency, leaves too little.",
+    ),
+    (
         &["access denied", "getobject"],
         "CloudFormation could not read the function's zip. The bucket must be in the stack's region, and its policy must let the deploying role read it.",
     ),
@@ -136,6 +140,7 @@ mod tests {
             "Resource handler returned message: \"Log group /aws/lambda/x already exists\"",
             "role-x already exists in stack arn",
             "Specified ReservedConcurrentExecutions decreases account's UnreservedConcurrentExecution below its minimum value of [10].",
+            "Requested Provisioned Concurrency should not be greater than the reservedConcurrentExecution for function",
             "Your access has been denied by S3: Access Denied. S3 Error Code: AccessDenied GetObject",
             "User is not authorized to perform: s3:X with an explicit deny in a service control policy",
             "User: arn is not authorized to perform: iam:CreateRole on resource",

@@ -3,7 +3,7 @@
 //! Nothing here watches the stack while a change set runs; that is `follow`. A change set that we do not execute is
 //! removed again, and so is the empty shell of a stack which only it brought about. Other people's are left alone.
 
-use std::{collections::BTreeMap, time::SystemTime};
+use std::{borrow::Cow, collections::BTreeMap, time::SystemTime};
 
 use aws_sdk_cloudformation::{
     error::SdkError,
@@ -20,6 +20,7 @@ use super::{
 use crate::{
     aws,
     error::{ExitCode, Failure},
+    synth,
 };
 
 /// Our change sets' names begin with this; only such are ever removed.
@@ -29,14 +30,11 @@ const PREFIX: &str = "deployer-";
 const INCOMPLETE: &str = "[WARN] --include-property-values option can return incomplete ChangeSet data";
 
 /// What the stack shall become.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Wanted<'a> {
-    /// The template's text; `CloudFormation` takes up to 51,200 bytes.
-    pub template: &'a str,
-    /// Every parameter of the template.
-    pub parameters: &'a BTreeMap<String, String>,
-    /// Tags of the stack, which its resources inherit.
-    pub tags: &'a BTreeMap<String, String>,
+    template: &'a str,
+    parameters: Cow<'a, BTreeMap<String, String>>,
+    tags: &'a BTreeMap<String, String>,
 }
 
 /// A change set that can be executed.
@@ -61,7 +59,25 @@ pub enum Planned {
     Changes(ChangeSet),
 }
 
-impl Wanted<'_> {
+impl<'a> Wanted<'a> {
+    /// `template`: its text, of which `CloudFormation` takes up to 51,200 bytes. `parameters`: every one that the template
+    /// has; the digest of a published version is set here, so that no update can leave it at that of before. `tags`: of the
+    /// stack, whose resources inherit them.
+    #[must_use]
+    pub fn new(
+        template: &'a str,
+        parameters: &'a BTreeMap<String, String>,
+        tags: &'a BTreeMap<String, String>,
+    ) -> Self {
+        Self { template, parameters: synth::sealed(template, parameters), tags }
+    }
+
+    /// Every parameter, the digest included.
+    #[must_use]
+    pub fn parameters(&self) -> &BTreeMap<String, String> {
+        &self.parameters
+    }
+
     /// `deployer-<8 hex of what is wanted>-<seconds since 1970>`.
     #[must_use]
     pub fn change_set_name(&self) -> String {
@@ -76,7 +92,7 @@ impl Wanted<'_> {
         format!("{PREFIX}{digest}-{seconds}")
     }
 
-    fn parameters(&self) -> Vec<Parameter> {
+    fn sdk_parameters(&self) -> Vec<Parameter> {
         let parameter =
             |(key, value): (&String, &String)| Parameter::builder().parameter_key(key).parameter_value(value).build();
         self.parameters.iter().map(parameter).collect()
@@ -136,7 +152,7 @@ impl StackClient {
             .client_token(name)
             .change_set_type(kind)
             .template_body(wanted.template)
-            .set_parameters(Some(wanted.parameters()))
+            .set_parameters(Some(wanted.sdk_parameters()))
             .set_tags(Some(wanted.tags()))
             .set_capabilities(Some(
                 capabilities(wanted.template).iter().map(|word| Capability::from(word.as_str())).collect(),
@@ -357,7 +373,7 @@ mod tests {
     fn the_name_follows_what_is_wanted() {
         let (parameters, tags) = (BTreeMap::new(), BTreeMap::new());
         let other = BTreeMap::from([("LogLevel".to_owned(), "debug".to_owned())]);
-        let name = |parameters| Wanted { template: "T", parameters, tags: &tags }.change_set_name()[..17].to_owned();
+        let name = |parameters| Wanted::new("T", parameters, &tags).change_set_name()[..17].to_owned();
         assert_eq!(name(&parameters), name(&parameters));
         assert_ne!(name(&parameters), name(&other));
         assert!(name(&other).starts_with(PREFIX));

@@ -41,8 +41,12 @@ pub enum Format {
 /// The template of the application, whose code is [`CODE_FILE`] beside it.
 ///
 /// # Errors
-/// As for `stack_template`.
+/// As for `stack_template`; and `Usage` with provisioned concurrency.
 pub fn application_template(settings: &Settings, architecture: Architecture) -> Result<String, Failure> {
+    if settings.provisioned_concurrency.is_some() {
+        return Err(Failure::usage("provisioned_concurrency cannot be published as an application: whoever deploys that has no deployer to publish a version for each change")
+            .with_hint("Leave the key out of the settings that the application is made of."));
+    }
     // There is no bucket yet: `sam package` chooses it.
     let nowhere = ArtifactLocation { bucket: String::new(), key: String::new() };
     let mut context = stack_context(settings, &nowhere, architecture);
@@ -123,6 +127,13 @@ mod tests {
         assert_eq!(application["Parameters"], stack["Parameters"]);
         stack["Outputs"].as_object_mut().unwrap().remove(super::super::OUTPUT_FUNCTION_CODE);
         assert_eq!(application["Outputs"], stack["Outputs"]);
+    }
+
+    #[test]
+    fn a_published_version_that_nobody_would_publish_anew_is_refused() {
+        let settings = Settings { provisioned_concurrency: Some(1), ..Settings::default() };
+        let failure = application_template(&settings, Architecture::Arm64).unwrap_err();
+        assert!(failure.message.contains("provisioned_concurrency") && failure.hint.is_some(), "{failure:?}");
     }
 
     #[test]

@@ -2,17 +2,20 @@
 
 mod application;
 mod check;
+mod digest;
 mod engine;
 mod overrides;
 mod webhook;
 
 use std::collections::BTreeMap;
 
+use serde_json::Value;
 use tera::Context;
 
 pub use self::application::{
     CODE_FILE, Format, LICENSE, LICENSE_FILE, README_FILE, application_readme, application_template,
 };
+pub use self::digest::{OUT_OF_DATE, PARAMETER_SETTINGS_DIGEST, is_out_of_date, sealed};
 pub use self::overrides::read as read_overrides;
 pub use self::webhook::{WebhookManifest, webhook_manifest};
 use crate::{
@@ -100,7 +103,8 @@ pub fn bootstrap_template(settings: &Settings) -> Result<String, Failure> {
     cloudformation(&overrides::lay_over(&settings.templates), "bootstrap.yaml.tera", &Context::new())
 }
 
-/// Every Parameter of the stack with its value: always passed explicitly, so none is ever left at an older deploy's.
+/// Every Parameter of the stack with its value: always passed explicitly, so none is ever left at an older deploy's. But for
+/// the one that is made of the others and of the template: [`sealed`].
 /// `caller_digests` is `cluster=sha256`, comma-separated.
 #[must_use]
 pub fn parameters(settings: &Settings, caller_digests: &str) -> BTreeMap<String, String> {
@@ -140,6 +144,7 @@ fn stack_context(settings: &Settings, artifact: &ArtifactLocation, architecture:
     context.insert("dashboard", &settings.dashboard);
     context.insert("tracing", &settings.tracing);
     context.insert("reserved_concurrency", &settings.reserved_concurrency);
+    context.insert("provisioned_concurrency", &settings.provisioned_concurrency);
     context.insert("log_kms_key_arn", &settings.log_kms_key_arn);
     context.insert("domain", &domain(&settings.domain));
     // Only what is published has one.
@@ -152,7 +157,7 @@ fn stack_context(settings: &Settings, artifact: &ArtifactLocation, architecture:
     context
 }
 
-fn domain(domain: &Domain) -> serde_json::Value {
+fn domain(domain: &Domain) -> Value {
     serde_json::json!({
         "name": domain.name,
         "certificate_arn": domain.certificate_arn,
@@ -160,6 +165,14 @@ fn domain(domain: &Domain) -> serde_json::Value {
         "truststore_version": domain.truststore_version,
         "default_endpoint": domain.default_endpoint,
     })
+}
+
+/// A template of `CloudFormation` as a tree.
+///
+/// # Errors
+/// When it is no YAML.
+pub fn parse(text: &str) -> Result<Value, Failure> {
+    serde_saphyr::from_str(text).map_err(|error| Failure::new("a template is no YAML").caused_by(&error))
 }
 
 fn cloudformation(templates: &[(&str, &str)], name: &str, context: &Context) -> Result<String, Failure> {

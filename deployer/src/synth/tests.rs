@@ -34,6 +34,7 @@ fn everything(partition: &str, region: &str) -> Settings {
         memory_mib: 512,
         tracing: true,
         reserved_concurrency: Some(50),
+        provisioned_concurrency: Some(5),
         log_kms_key_arn: Some(format!("arn:{partition}:kms:{region}:111122223333:key/0a")),
         domain: Domain {
             name: Some("webhook.example.com".to_owned()),
@@ -89,6 +90,36 @@ fn concurrency_is_reserved_only_when_the_owner_says_how_much() {
         assert_eq!(reserved, reserved_concurrency.map(u64::from));
         assert_eq!(function["Metadata"].to_string().contains("CKV_AWS_115"), reserved_concurrency.is_none());
     }
+}
+
+#[test]
+fn provisioned_concurrency_is_that_of_an_alias_which_the_api_calls_and_may_call() {
+    let without = document(&Settings::default());
+    assert_eq!(without["Resources"]["ApiIntegration"]["Properties"]["IntegrationUri"]["Fn::GetAtt"][0], "Function");
+    for name in ["FunctionVersion", "FunctionAlias", "FunctionAliasPermission"] {
+        assert!(without["Resources"].get(name).is_none(), "{name}");
+    }
+    let with = document(&Settings { provisioned_concurrency: Some(5), ..Settings::default() });
+    let resource = |name: &str| with["Resources"][name].clone();
+    let alias = resource("FunctionAlias");
+    assert_eq!(alias["Properties"]["ProvisionedConcurrencyConfig"]["ProvisionedConcurrentExecutions"], 5);
+    assert_eq!(alias["Properties"]["FunctionVersion"]["Fn::GetAtt"][0], "FunctionVersion");
+    assert_eq!(resource("ApiIntegration")["Properties"]["IntegrationUri"]["Ref"], "FunctionAlias");
+    // First permitted, then called; and what it takes to go back to the function stays permitted.
+    assert_eq!(resource("ApiIntegration")["DependsOn"], "FunctionAliasPermission");
+    assert_eq!(resource("FunctionAliasPermission")["Properties"]["FunctionName"]["Ref"], "FunctionAlias");
+    assert_eq!(resource("FunctionPermission"), without["Resources"]["FunctionPermission"]);
+}
+
+#[test]
+fn the_digest_is_in_the_version_and_in_the_function_so_that_there_is_something_to_publish() {
+    let with = document(&Settings { provisioned_concurrency: Some(5), ..Settings::default() });
+    let properties = |name: &str| with["Resources"][name]["Properties"].clone();
+    assert_eq!(properties("FunctionVersion")["Description"], serde_json::json!({ "Ref": PARAMETER_SETTINGS_DIGEST }));
+    let described = properties("Function")["Description"]["Fn::Sub"].as_str().unwrap().to_owned();
+    assert!(described.contains(&format!("${{{PARAMETER_SETTINGS_DIGEST}}}")), "{described}");
+    let parameter = &with["Parameters"][PARAMETER_SETTINGS_DIGEST];
+    assert!(parameter.get("Default").is_none() && parameter["Description"].as_str().unwrap().len() <= 4000);
 }
 
 #[test]
@@ -174,15 +205,19 @@ fn no_template_names_a_partition() {
 }
 
 #[test]
-fn every_parameter_is_passed_and_only_the_callers_have_no_default() {
-    let document = document(&Settings::default());
-    let declared = document["Parameters"].as_object().unwrap();
-    let passed = parameters(&Settings::default(), "staging=00");
-    assert_eq!(declared.keys().collect::<BTreeSet<_>>(), passed.keys().collect::<BTreeSet<_>>());
-    for (name, parameter) in declared {
-        match parameter.get("Default") {
-            None => assert_eq!(name, "CallerDigests"),
-            Some(default) => assert_eq!(default, &passed[name], "{name}"),
+fn every_parameter_is_passed_and_only_the_callers_and_the_digest_have_no_default() {
+    for provisioned_concurrency in [None, Some(1)] {
+        let settings = Settings { provisioned_concurrency, ..Settings::default() };
+        let (text, document) = (rendered(&settings), document(&settings));
+        let declared = document["Parameters"].as_object().unwrap();
+        let given = parameters(&settings, "staging=00");
+        let passed = sealed(&text, &given);
+        assert_eq!(declared.keys().collect::<BTreeSet<_>>(), passed.keys().collect::<BTreeSet<_>>());
+        for (name, parameter) in declared {
+            match parameter.get("Default") {
+                None => assert!([PARAMETER_CALLER_DIGESTS, PARAMETER_SETTINGS_DIGEST].contains(&name.as_str())),
+                Some(default) => assert_eq!(default, &passed[name], "{name}"),
+            }
         }
     }
 }

@@ -83,12 +83,7 @@ impl<T> Part<T> {
     fn of(result: Result<T, Failure>) -> Self {
         match result {
             Ok(known) => Self::Known(known),
-            Err(failure) => Self::Unknown {
-                unknown: match failure.cause {
-                    Some(cause) => format!("{}: {cause}", failure.message),
-                    None => failure.message,
-                },
-            },
+            Err(failure) => Self::Unknown { unknown: told(failure) },
         }
     }
 
@@ -97,6 +92,13 @@ impl<T> Part<T> {
             Self::Known(known) => Some(known),
             Self::Unknown { .. } => None,
         }
+    }
+}
+
+fn told(failure: Failure) -> String {
+    match failure.cause {
+        Some(cause) => format!("{}: {cause}", failure.message),
+        None => failure.message,
     }
 }
 
@@ -168,6 +170,8 @@ impl Status {
         }
         part("decisions", self.decisions.concerns(|_| Vec::new()));
         part("alarms", self.alarms.concerns(|alarms| in_alarm(alarms)));
+        let untold = self.stack.known().and_then(|stack| stack.untold.as_ref());
+        unknown.extend(untold.map(|why| format!("published version: {why}")));
         unknown.extend(self.decisions.known().into_iter().flat_map(Decisions::unknown));
         let silent = self.alarms.known().into_iter().flatten().filter(|alarm| alarm.state == State::InsufficientData);
         unknown.extend(silent.map(|alarm| format!("alarm {}: CloudWatch has no data for it", alarm.name)));

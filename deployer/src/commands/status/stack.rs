@@ -23,25 +23,45 @@ pub(super) struct StackPart {
     pub(super) hint: Option<&'static str>,
     /// The hash of the code and the policy that run; `None` of a stack that an older deployer made.
     pub(super) version: Option<String>,
+    /// Whether clusters call a published version that may lack the stack's Parameters.
+    pub(super) out_of_date: bool,
+    /// Why that could not be told.
+    pub(super) untold: Option<String>,
     /// All outputs.
     pub(super) outputs: BTreeMap<String, String>,
 }
 
 impl StackPart {
     pub(super) fn absent() -> Self {
-        Self { status: None, reason: None, cause: None, hint: None, version: None, outputs: BTreeMap::new() }
+        Self {
+            status: None,
+            reason: None,
+            cause: None,
+            hint: None,
+            version: None,
+            out_of_date: false,
+            untold: None,
+            outputs: BTreeMap::new(),
+        }
     }
 
     pub(super) async fn look(client: &StackClient, stack: &Stack) -> Result<Self, Failure> {
         let status = stack.status.as_str();
         // Only of a stack that says so: reading all events of a healthy one is for nothing.
         let cause = if is_good(status) { None } else { client.last_failure(&stack.id).await? };
+        // Whoever may not read templates sees the rest.
+        let (out_of_date, untold) = match is_out_of_date(client, stack).await {
+            Ok(is) => (is, None),
+            Err(failure) => (false, Some(super::told(failure))),
+        };
         Ok(Self {
             status: Some(status.to_owned()),
             reason: stack.reason.clone().filter(|reason| !reason.is_empty()),
             hint: cause.as_ref().and_then(crate::stack::cause::Cause::hint),
             cause: cause.map(|cause| cause.sentence()),
             version: stack.outputs.get(synth::OUTPUT_FUNCTION_CODE).and_then(|key| version(key)),
+            out_of_date,
+            untold,
             outputs: stack.outputs.clone(),
         })
     }
@@ -50,6 +70,7 @@ impl StackPart {
     pub(super) fn concerns(&self) -> Vec<String> {
         match self.status.as_deref() {
             None => vec!["there is no stack".to_owned()],
+            Some(_) if self.out_of_date => vec![format!("the stack: {}; run deployer deploy", synth::OUT_OF_DATE)],
             Some(status) if is_good(status) || status.ends_with("_IN_PROGRESS") => Vec::new(),
             Some(status) => {
                 let why = self.cause.as_ref().or(self.reason.as_ref()).map(|why| format!(": {why}"));
@@ -57,6 +78,15 @@ impl StackPart {
             }
         }
     }
+}
+
+/// While an operation runs, nobody can tell.
+async fn is_out_of_date(client: &StackClient, stack: &Stack) -> Result<bool, Failure> {
+    if !is_good(stack.status.as_str()) || !stack.parameters.contains_key(synth::PARAMETER_SETTINGS_DIGEST) {
+        return Ok(false);
+    }
+    let template = client.template().await?;
+    Ok(template.is_some_and(|text| synth::is_out_of_date(&text, &stack.parameters)))
 }
 
 fn is_good(status: &str) -> bool {

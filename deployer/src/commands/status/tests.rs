@@ -193,9 +193,11 @@ fn unknown<T>(why: &str) -> Part<T> {
 
 #[test]
 fn the_exit_code_tells_well_from_wrong_from_not_known() {
-    let cases: [(&str, Edit<Status>, Option<ExitCode>); 8] = [
+    let cases: [(&str, Edit<Status>, Option<ExitCode>); 10] = [
         ("all is well", |_| (), None),
         ("no stack", |s| s.stack = Part::Known(StackPart::absent()), Some(ExitCode::Changed)),
+        ("a version that lacks a Parameter", out_of_date, Some(ExitCode::Changed)),
+        ("a version that may lack one", untold, Some(ExitCode::Failed)),
         ("an update that was undone", |s| broken(s, "UPDATE_ROLLBACK_COMPLETE"), Some(ExitCode::Changed)),
         ("an update that runs", |s| broken(s, "UPDATE_IN_PROGRESS"), None),
         ("an alarm", |s| s.alarms = Part::Known(vec![alarm("app-silence", State::Alarm)]), Some(ExitCode::Changed)),
@@ -221,6 +223,16 @@ fn the_exit_code_tells_well_from_wrong_from_not_known() {
         assert_eq!(ended(status.verdict(), true), Ok(code.unwrap_or(ExitCode::Ok)), "{name}");
         assert_eq!(ended(status.verdict(), false).err().map(|failure| failure.code), code, "{name}");
     }
+}
+
+fn out_of_date(status: &mut Status) {
+    let good = Some("UPDATE_COMPLETE".to_owned());
+    status.stack = Part::Known(StackPart { status: good, out_of_date: true, ..StackPart::absent() });
+}
+
+fn untold(status: &mut Status) {
+    let good = Some("UPDATE_COMPLETE".to_owned());
+    status.stack = Part::Known(StackPart { status: good, untold: Some("no".to_owned()), ..StackPart::absent() });
 }
 
 fn broken(status: &mut Status, name: &str) {

@@ -31,7 +31,7 @@ fn page(reason: &str, changes: &str, next: &str) -> (u16, String) {
 
 async fn prepared(script: &Script) -> Result<Prepared, Failure> {
     let (parameters, tags) = (BTreeMap::new(), BTreeMap::new());
-    let wanted = Wanted { template: "Resources: {}", parameters: &parameters, tags: &tags };
+    let wanted = Wanted::new("Resources: {}", &parameters, &tags);
     script.stack().prepare(&wanted, None, &mut script.console(), &Interrupt::never()).await
 }
 

@@ -98,7 +98,7 @@ impl Script {
 
     async fn apply_agreeing(&self, mut consent: Consent, interrupt: &Interrupt) -> Result<Applied, Failure> {
         let (parameters, tags) = (BTreeMap::from([("LogLevel".to_owned(), "info".to_owned())]), BTreeMap::new());
-        let wanted = Wanted { template: "Resources: {}", parameters: &parameters, tags: &tags };
+        let wanted = Wanted::new("Resources: {}", &parameters, &tags);
         Box::pin(self.stack().apply(&wanted, &mut consent, &mut self.console(), interrupt))
             .await
             .map(|(applied, _)| applied)
