@@ -4,8 +4,11 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
 mod busy;
+mod caller;
 mod canaries;
+mod cloud;
 mod contract;
+mod http;
 mod journey;
 mod killed;
 mod leftovers;

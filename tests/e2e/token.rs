@@ -14,9 +14,8 @@ use local_world::tools::ControlPlane;
 use local_world::trouble::{Context, Result, Trouble};
 use local_world::{counts, root, tools};
 use serde_json::Value;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
 
+use crate::caller;
 use crate::report::Report;
 use crate::second::Second;
 use crate::several::{check, refused};
@@ -31,8 +30,6 @@ const VARIABLE: &str = "DEPLOYER_CALLER_SECRET";
 const FAILED: i32 = 1;
 const USAGE: i32 = 2;
 const UNSAFE: i32 = 4;
-/// A review of a Pod that is not compliant, as an API server sends it.
-const REVIEW: &str = include_str!("../../lambda/fixtures/review.json");
 
 /// To be called with no stack and no webhook there; leaves none.
 pub(crate) async fn run(world: &Addresses, first: &Kubernetes, deployer: &Deployer, report: &mut Report) {
@@ -170,23 +167,8 @@ impl Stage<'_> {
         counts::await_strangers(&cloudwatch, before + 2).await
     }
 
-    /// The status that the endpoint answers an API server with which sends this token.
     async fn call(&self, url: &str, token: Option<&str>) -> Result<u16> {
-        let what = || "calling the endpoint".to_owned();
-        let (host, path) = url.trim_start_matches("https://").split_once('/').unwrap_or_default();
-        let authorization = token.map(|token| format!("Authorization: Bearer {token}\r\n")).unwrap_or_default();
-        let request = format!(
-            "POST /{path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\nContent-Type: application/json\r\n{authorization}Content-Length: {}\r\n\r\n{REVIEW}",
-            REVIEW.len()
-        );
-        let local = self.world.aws_endpoint.trim_start_matches("http://");
-        let mut stream = TcpStream::connect(local).await.while_doing(what)?;
-        stream.write_all(request.as_bytes()).await.while_doing(what)?;
-        let mut answer = Vec::new();
-        stream.read_to_end(&mut answer).await.while_doing(what)?;
-        let answer = String::from_utf8_lossy(&answer).into_owned();
-        let status = answer.split(' ').nth(1).and_then(|status| status.parse().ok());
-        status.ok_or_else(|| Trouble::new(format!("no answer of HTTP: {answer}")))
+        caller::call(self.world, url, token).await
     }
 }
 

@@ -10,7 +10,7 @@ use local_world::root;
 use local_world::supervisor::Supervised;
 
 use crate::report::Report;
-use crate::{leftovers, token};
+use crate::{killed, leftovers, token};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_product_withstands_what_may_come_between() {
@@ -23,6 +23,12 @@ async fn the_product_withstands_what_may_come_between() {
     let deployer = Deployer::new(program, env!("CARGO_BIN_EXE_world").into(), function, &addresses).unwrap();
 
     let mut report = Report::default();
+    let deployed = async { deployer.deploy(false).await?.well("deploy").map(drop) };
+    if report.scenario("trials: deploy", deployed).await {
+        killed::rotating(&addresses, &cluster, &deployer, &mut report).await;
+    }
+    let gone = async { deployer.destroy(false).await?.well("destroy").map(drop) };
+    report.scenario("trials: destroy", gone).await;
     Box::pin(token::run(&addresses, &cluster, &deployer, &mut report)).await;
     drop(cluster);
     let stopped = async {

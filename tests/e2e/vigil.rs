@@ -25,7 +25,7 @@ pub(crate) async fn during<T>(cluster: &Kubernetes, pod: &Value, work: impl Futu
         asked += 1;
         // Only so that there is something left of the processor for the others.
         tokio::select! {
-            () = tokio::time::sleep(Duration::from_millis(20)) => (),
+            () = tokio::time::sleep(Duration::from_millis(50)) => (),
             done = &mut work => return done,
         }
     }
