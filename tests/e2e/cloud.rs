@@ -11,12 +11,24 @@ pub(crate) async fn stack(world: &Addresses) -> Result<String> {
     query(world, &format!("DescribeStacks&StackName={STACK}")).await
 }
 
+/// `UPDATE_COMPLETE` and the like.
+pub(crate) async fn status(world: &Addresses) -> Result<String> {
+    let text = stack(world).await?;
+    value(&text, "StackStatus").ok_or_else(|| Trouble::new(format!("there is no stack: {text}")))
+}
+
 /// A parameter of the stack.
 pub(crate) async fn parameter(world: &Addresses, name: &str) -> Result<String> {
     let text = stack(world).await?;
     let found = text.split_once(&format!("<ParameterKey>{name}</ParameterKey>"));
     let found = found.and_then(|(_, rest)| value(rest, "ParameterValue"));
     found.ok_or_else(|| Trouble::new(format!("the stack has no parameter {name}: {text}")))
+}
+
+/// Whether a change set waits for its execution, or for nothing any more.
+pub(crate) async fn has_change_sets(world: &Addresses) -> Result<bool> {
+    let text = query(world, &format!("ListChangeSets&StackName={STACK}")).await?;
+    Ok(text.contains("<ExecutionStatus>AVAILABLE<"))
 }
 
 fn value(text: &str, tag: &str) -> Option<String> {

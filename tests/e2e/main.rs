@@ -15,6 +15,7 @@ mod leftovers;
 mod lint;
 mod mutual;
 mod operating;
+mod person;
 mod policy;
 mod recovery;
 mod report;
@@ -28,3 +29,4 @@ mod updates;
 mod vigil;
 mod watched;
 mod webhook;
+

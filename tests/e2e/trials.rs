@@ -10,7 +10,7 @@ use local_world::root;
 use local_world::supervisor::Supervised;
 
 use crate::report::Report;
-use crate::{killed, leftovers, token};
+use crate::{killed, leftovers, person, token};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_product_withstands_what_may_come_between() {
@@ -25,6 +25,7 @@ async fn the_product_withstands_what_may_come_between() {
     let mut report = Report::default();
     let deployed = async { deployer.deploy(false).await?.well("deploy").map(drop) };
     if report.scenario("trials: deploy", deployed).await {
+        Box::pin(person::run(&addresses, &cluster, &deployer, &mut report)).await;
         killed::rotating(&addresses, &cluster, &deployer, &mut report).await;
     }
     let gone = async { deployer.destroy(false).await?.well("destroy").map(drop) };

@@ -10,6 +10,7 @@ use tokio::process::{Child, Command};
 
 use crate::addresses::Addresses;
 use crate::env;
+use crate::terminal::{self, Terminal};
 use crate::trouble::{Context, Result, Trouble};
 
 /// The caller name of the local cluster, and the value of the metrics' dimension.
@@ -200,6 +201,19 @@ impl Deployer {
         command.stdout(file).stderr(Stdio::null());
         let child = command.spawn().while_doing(|| format!("starting {}", self.program.display()))?;
         Ok(Running { child })
+    }
+
+    /// A run on a terminal of its own, whose keyboard is ours. `python` is that of the emulators, `root` the checkout.
+    ///
+    /// # Errors
+    /// It cannot be started.
+    pub fn on_terminal(&self, python: &Path, root: &Path, arguments: &[&str]) -> Result<Terminal> {
+        let mut command = terminal::on_terminal(python, root, &self.program);
+        command.args(arguments).current_dir(&self.dir);
+        // What a person's shell says of terminals is not ours to know.
+        command.env("TERM", "xterm-256color").env_remove("NO_COLOR");
+        env::apply(&mut command, &self.variables);
+        Terminal::start(command)
     }
 
     fn command(&self, arguments: &[&str]) -> Command {

@@ -4,6 +4,7 @@
 //! for errors) knows the `CloudFormation` SDK.
 
 pub mod apply;
+mod board;
 pub mod cancel;
 pub mod cause;
 pub mod change;
