@@ -11,6 +11,11 @@ pub(crate) async fn stack(world: &Addresses) -> Result<String> {
     query(world, &format!("DescribeStacks&StackName={STACK}")).await
 }
 
+/// Every stack, as XML.
+pub(crate) async fn stacks(world: &Addresses) -> Result<String> {
+    query(world, "DescribeStacks").await
+}
+
 /// `UPDATE_COMPLETE` and the like.
 pub(crate) async fn status(world: &Addresses) -> Result<String> {
     let text = stack(world).await?;
@@ -29,6 +34,17 @@ pub(crate) async fn parameter(world: &Addresses, name: &str) -> Result<String> {
 pub(crate) async fn has_change_sets(world: &Addresses) -> Result<bool> {
     let text = query(world, &format!("ListChangeSets&StackName={STACK}")).await?;
     Ok(text.contains("<ExecutionStatus>AVAILABLE<"))
+}
+
+/// Makes a stack as somebody else would, with a single log group in it.
+pub(crate) async fn make_foreign_stack(world: &Addresses, name: &str) -> Result<()> {
+    let template = format!(
+        r#"{{"Resources":{{"Group":{{"Type":"AWS::Logs::LogGroup","Properties":{{"LogGroupName":"/{name}"}}}}}}}}"#
+    );
+    let encoded = template.bytes().fold(String::new(), |text, byte| text + &format!("%{byte:02x}"));
+    let answer = query(world, &format!("CreateStack&StackName={name}&TemplateBody={encoded}")).await?;
+    let made = answer.contains("<StackId>");
+    made.then_some(()).ok_or_else(|| Trouble::new(format!("the stack was not made: {answer}")))
 }
 
 fn value(text: &str, tag: &str) -> Option<String> {

@@ -29,4 +29,4 @@ mod updates;
 mod vigil;
 mod watched;
 mod webhook;
-
+mod wrong;

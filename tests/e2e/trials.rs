@@ -10,7 +10,7 @@ use local_world::root;
 use local_world::supervisor::Supervised;
 
 use crate::report::Report;
-use crate::{killed, leftovers, person, token};
+use crate::{killed, leftovers, person, token, wrong};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_product_withstands_what_may_come_between() {
@@ -23,8 +23,9 @@ async fn the_product_withstands_what_may_come_between() {
     let deployer = Deployer::new(program, env!("CARGO_BIN_EXE_world").into(), function, &addresses).unwrap();
 
     let mut report = Report::default();
-    let deployed = async { deployer.deploy(false).await?.well("deploy").map(drop) };
-    if report.scenario("trials: deploy", deployed).await {
+    let first = async { deployer.deploy(false).await?.well("deploy").map(drop) };
+    if report.scenario("trials: deploy", first).await {
+        Box::pin(wrong::run(&addresses, &cluster, &deployer, &mut report)).await;
         Box::pin(person::run(&addresses, &cluster, &deployer, &mut report)).await;
         killed::rotating(&addresses, &cluster, &deployer, &mut report).await;
     }

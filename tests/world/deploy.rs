@@ -95,6 +95,16 @@ impl Deployer {
         other
     }
 
+    /// The same without credentials of AWS.
+    #[must_use]
+    pub fn without_credentials(&self) -> Self {
+        let mut other = self.clone();
+        other.variables.retain(|(name, _)| *name != "AWS_ACCESS_KEY_ID" && *name != "AWS_SECRET_ACCESS_KEY");
+        // Nor those of whoever runs this.
+        other.variables.extend(["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"].map(|name| (name, String::new())));
+        other
+    }
+
     /// The same with a variable more.
     #[must_use]
     pub fn with_variable(&self, name: &'static str, value: &str) -> Self {
