@@ -2,6 +2,7 @@
 //! changes nothing.
 
 use std::fmt::Write as _;
+use std::sync::Arc;
 use std::time::Duration;
 
 use local_world::addresses::Addresses;
@@ -9,6 +10,7 @@ use local_world::deploy::{Deployer, Finished, STACK};
 use local_world::kubernetes::Kubernetes;
 use local_world::trouble::{Context, Result, Trouble};
 use serde_json::{Value, json};
+use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
 use crate::cloud;
@@ -16,6 +18,8 @@ use crate::report::Report;
 
 /// So long a command may take to see that it cannot be done, on a busy machine too. An endless retry takes longer.
 const PATIENCE: Duration = Duration::from_mins(1);
+/// So many at a time: other tests run beside this one.
+const AT_ONCE: usize = 6;
 const FOREIGN_STACK: &str = "somebody-elses-stack";
 const FOREIGN_WEBHOOK: &str = "somebody-elses-webhook";
 const ELSEWHERE: &str = "eu-central-1";
@@ -112,17 +116,20 @@ async fn prepare(world: &Addresses, cluster: &Kubernetes, deployer: &Deployer) -
 }
 
 impl Wrong {
-    /// All commands at once, for most of them only wait.
+    /// Some commands at once, for most of them only wait.
     async fn tried(&self, kind: usize, world: &Addresses, cluster: &Kubernetes) -> Result<()> {
         let before = state(world, cluster).await?;
         let url = cluster.webhook_url(STACK).await?.unwrap_or_default();
         let secret = url.rsplit('/').next().filter(|secret| secret.len() == 64);
         let secret = secret.ok_or_else(|| Trouble::new("the webhook's URL holds no secret"))?;
-        let mut running = JoinSet::new();
+        let (mut running, turns) = (JoinSet::new(), Arc::new(Semaphore::new(AT_ONCE)));
         for (command, expected) in COMMANDS.iter().map(|(command, expected)| (*command, expected[kind])) {
             if expected != APART {
-                let (deployer, more) = (self.deployer.clone(), self.arguments);
-                running.spawn(async move { (command, expected, carried_out(&deployer, command, more).await) });
+                let (deployer, more, turns) = (self.deployer.clone(), self.arguments, Arc::clone(&turns));
+                running.spawn(async move {
+                    let _turn = turns.acquire().await;
+                    (command, expected, carried_out(&deployer, command, more).await)
+                });
             }
         }
         let mut complaints = String::new();
@@ -151,9 +158,10 @@ impl Wrong {
         must(!said.contains(secret) || command == "webhook render", "it shows the caller's secret");
         must(!said.contains("panicked") && !said.contains("backtrace"), "it panics");
         if *code != OK {
-            // `doctor` and `status` name things, and ways out, in what they answer.
+            // `doctor` and `status` name things, and ways out, in what they answer: of these a sentence may follow.
             let answers = ["doctor", "status"].contains(&command);
-            must(said.lines().filter(|line| line.starts_with("error: ")).count() == 1, "one sentence");
+            let sentences = said.lines().filter(|line| line.starts_with("error: ")).count();
+            must(sentences == 1 || (answers && sentences == 0), "one sentence");
             must(answers || said.contains("\nhint: "), "a way out");
             must(self.named.iter().any(|name| said.contains(name)), &format!("it names none of {:?}", self.named));
         }
