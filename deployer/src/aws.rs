@@ -44,6 +44,11 @@ pub fn cloudformation(config: &SdkConfig) -> aws_sdk_cloudformation::Client {
     aws_sdk_cloudformation::Client::from_conf(config.build())
 }
 
+/// The region that a client asks.
+pub fn region_of(cloudformation: &aws_sdk_cloudformation::Client) -> &str {
+    cloudformation.config().region().map_or("no region", AsRef::as_ref)
+}
+
 /// Ends the attempts at what no connection can be made to, [`UNANSWERED`] of them in a row.
 #[derive(Debug, Default)]
 struct UnansweredSoon(AtomicU32);

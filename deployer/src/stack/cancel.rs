@@ -142,7 +142,7 @@ impl StackClient {
     /// When it does not or is not (`Unsafe`), or when `CloudFormation` does not say.
     pub async fn ours(&self) -> Result<Stack, Failure> {
         let stack = self.describe().await?.ok_or_else(|| {
-            let region = self.client.config().region().map_or("", |region| region.as_ref());
+            let region = aws::region_of(&self.client);
             Failure::new(format!("there is no stack {} in {region}", self.name))
                 .with_hint("Choose --stack-name, --region and --profile, or make it: deployer deploy")
         })?;
