@@ -2,10 +2,17 @@
 //!
 //! Nothing here decides what to deploy. Credentials are never read or printed by us.
 
+use std::sync::atomic::{AtomicU32, Ordering};
+
 use aws_config::{BehaviorVersion, Region, SdkConfig, retry::RetryConfig};
 use aws_sdk_sts::{
     error::{ProvideErrorMetadata, SdkError},
     operation::RequestId,
+};
+use aws_smithy_runtime_api::client::{
+    interceptors::context::InterceptorContext,
+    orchestrator::OrchestratorError,
+    retries::classifiers::{ClassifyRetry, RetryAction},
 };
 
 use crate::{
@@ -21,6 +28,50 @@ pub struct Aws {
     pub config: SdkConfig,
     /// `eu-west-1` and the like.
     pub region: String,
+}
+
+/// So many attempts at what nobody answers.
+const UNANSWERED: u32 = 4;
+/// So many at what `CloudFormation` answers: it throttles readily while a stack is watched, and a short burst must not end
+/// a deployment.
+const THROTTLED: u32 = 10;
+
+/// A `CloudFormation` client that outlasts throttling, and still says soon that nobody answers.
+#[must_use]
+pub fn cloudformation(config: &SdkConfig) -> aws_sdk_cloudformation::Client {
+    let config = aws_sdk_cloudformation::config::Builder::from(config)
+        .retry_config(RetryConfig::standard().with_max_attempts(THROTTLED))
+        .retry_classifier(UnansweredSoon::default());
+    aws_sdk_cloudformation::Client::from_conf(config.build())
+}
+
+/// The region that a client asks.
+pub fn region_of(cloudformation: &aws_sdk_cloudformation::Client) -> &str {
+    cloudformation.config().region().map_or("no region", AsRef::as_ref)
+}
+
+/// Ends the attempts at what no connection can be made to, [`UNANSWERED`] of them in a row.
+#[derive(Debug, Default)]
+struct UnansweredSoon(AtomicU32);
+
+impl ClassifyRetry for UnansweredSoon {
+    fn classify_retry(&self, context: &InterceptorContext) -> RetryAction {
+        let failure = context.output_or_error().and_then(Result::err);
+        if failure.and_then(OrchestratorError::as_connector_error).is_none() {
+            self.0.store(0, Ordering::Relaxed);
+            return RetryAction::NoActionIndicated;
+        }
+        if self.0.fetch_add(1, Ordering::Relaxed) + 1 < UNANSWERED {
+            return RetryAction::NoActionIndicated;
+        }
+        // The next call has its own attempts.
+        self.0.store(0, Ordering::Relaxed);
+        RetryAction::RetryForbidden
+    }
+
+    fn name(&self) -> &'static str {
+        "UnansweredSoon"
+    }
 }
 
 /// Who we are, as STS says.
@@ -41,8 +92,8 @@ pub struct Identity {
 pub async fn connect(settings: &Settings) -> Result<Aws, Failure> {
     let mut loader = aws_config::defaults(BehaviorVersion::latest())
         .http_client(https::client())
-        // CloudFormation throttles readily while a stack is watched; a short burst must not end a deployment.
-        .retry_config(RetryConfig::standard().with_max_attempts(10));
+        // Seconds, not a minute, until a person is told that nobody answers.
+        .retry_config(RetryConfig::standard().with_max_attempts(UNANSWERED));
     if let Some(region) = &settings.region {
         loader = loader.region(Region::new(region.clone()));
     }
@@ -93,13 +144,22 @@ pub fn describe<E>(error: &SdkError<E>) -> String
 where
     E: ProvideErrorMetadata + std::error::Error + 'static,
 {
-    let Some(service) = error.as_service_error() else { return chain(error) };
+    let Some(service) = error.as_service_error() else { return unanswered(&chain(error)) };
     format!(
         "{} (code {}, request id {})",
         service.message().unwrap_or("no message"),
         service.code().unwrap_or("none"),
         error.request_id().unwrap_or("none"),
     )
+}
+
+/// The SDK lists every source of credentials that it tried, a line each: of that a person needs the first.
+fn unanswered(chain: &str) -> String {
+    match chain.split_once("no credentials found in chain") {
+        Some(_) => "no credentials were found: not in the environment, in a profile, nor from a role of this machine"
+            .to_owned(),
+        None => chain.replace('\n', " "),
+    }
 }
 
 /// The service's error code, when the service answered.
@@ -149,7 +209,43 @@ fn no_answer(chain: &str) -> Option<&'static str> {
 
 #[cfg(test)]
 mod tests {
-    use super::no_answer;
+    use aws_smithy_runtime_api::client::{
+        interceptors::context::{Input, InterceptorContext},
+        orchestrator::OrchestratorError,
+        result::ConnectorError,
+        retries::classifiers::{ClassifyRetry, RetryAction},
+    };
+
+    use super::{UNANSWERED, UnansweredSoon, no_answer, unanswered};
+
+    #[test]
+    fn what_nobody_answers_is_given_up_soon_and_an_answer_begins_the_count_anew() {
+        let outcome = |error| {
+            let mut context = InterceptorContext::new(Input::doesnt_matter());
+            context.set_output_or_error(Err(error));
+            context
+        };
+        let unanswered = outcome(OrchestratorError::connector(ConnectorError::io("refused".into())));
+        let answered = outcome(OrchestratorError::other("throttled"));
+        let classifier = UnansweredSoon::default();
+        let given_up = |context: &InterceptorContext| classifier.classify_retry(context) == RetryAction::RetryForbidden;
+        for _ in 0..2 {
+            for attempt in 1..=UNANSWERED {
+                assert_eq!(given_up(&unanswered), attempt == UNANSWERED, "{attempt}");
+            }
+        }
+        for context in [&unanswered, &unanswered, &unanswered, &answered, &unanswered, &answered, &answered] {
+            assert!(!given_up(context));
+        }
+    }
+
+    #[test]
+    fn an_error_is_one_line_whatever_the_sdk_lists() {
+        let listed =
+            "dispatch failure: other: no credentials found in chain. Attempted:\nEnvironment: not set\nProfile: none";
+        assert!(unanswered(listed).starts_with("no credentials were found") && !unanswered(listed).contains('\n'));
+        assert_eq!(unanswered("a\nb"), "a b");
+    }
 
     #[test]
     fn missing_credentials_and_a_missing_network_are_told_apart() {

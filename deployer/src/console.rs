@@ -61,6 +61,15 @@ pub struct Console {
     screen: bool,
     /// Whether it is the process's own stdout.
     own: bool,
+    /// The same of stderr, for what goes on right now.
+    live: Option<Live>,
+}
+
+/// What stands at the end of stderr and will be drawn over.
+#[derive(Debug, Default)]
+struct Live {
+    /// So many lines.
+    drawn: usize,
 }
 
 impl Console {
@@ -73,8 +82,11 @@ impl Console {
         let colour = wanted && io::stderr().is_terminal();
         let colour_data = wanted && io::stdout().is_terminal();
         let screen = io::stdout().is_terminal() && output == Output::Text;
+        let dumb = std::env::var_os("TERM").is_none_or(|name| name == "dumb");
+        let live = (io::stderr().is_terminal() && !dumb && output == Output::Text).then(Live::default);
         let (out, err) = (Box::new(io::stdout()), Box::new(io::stderr()));
-        Self { out, err, answers, assume_yes, colour, colour_data, output, screen, own: true }
+        let own = true;
+        Self { out, err, answers, assume_yes, colour, colour_data, output, screen, own, live }
     }
 
     /// Injected streams, for tests. `answers` is `None` where stdin is no terminal; no colour.
@@ -86,7 +98,18 @@ impl Console {
         assume_yes: bool,
     ) -> Self {
         let output = Output::Text;
-        Self { out, err, answers, assume_yes, colour: false, colour_data: false, output, screen: false, own: false }
+        Self {
+            out,
+            err,
+            answers,
+            assume_yes,
+            colour: false,
+            colour_data: false,
+            output,
+            screen: false,
+            own: false,
+            live: None,
+        }
     }
 
     /// The same, answering as `output` says.
@@ -228,8 +251,36 @@ impl Console {
         }
     }
 
+    /// Whether what goes on right now is drawn by [`Console::live`].
+    #[must_use]
+    pub const fn is_live(&self) -> bool {
+        self.live.is_some()
+    }
+
+    /// Draws what goes on right now at the end of the messages, in the place of what was drawn there before; the next
+    /// message takes its place. Nothing off a terminal.
+    pub fn live(&mut self, lines: &[String]) {
+        self.clear_live();
+        let Some(live) = &mut self.live else { return };
+        live.drawn = lines.len();
+        // Without wrapping: a line that is cut off is one line, and can be drawn over.
+        for line in lines {
+            let _ = writeln!(self.err, "\u{1b}[?7l    {line}\u{1b}[?7h");
+        }
+        let _ = self.err.flush();
+    }
+
+    /// Takes away what was drawn, from the margin on: the terminal itself may have echoed a Ctrl-C behind it.
+    fn clear_live(&mut self) {
+        let drawn = self.live.as_mut().map_or(0, |live| std::mem::take(&mut live.drawn));
+        if drawn > 0 {
+            let _ = write!(self.err, "\r\u{1b}[{drawn}A\u{1b}[J");
+        }
+    }
+
     /// Progress that cannot be shown (stderr closed) is no reason to stop a deployment half-way.
     fn line(&mut self, text: &str) {
+        self.clear_live();
         let _ = writeln!(self.err, "{text}");
         let _ = self.err.flush();
     }
@@ -378,6 +429,21 @@ pub(super) mod tests {
         let (json, out, _) = console(None, false);
         json.with_output(Output::Json).redraw(&Lines).unwrap();
         assert_eq!(out.text(), "{\"schema\":\"deployer/1\",\"kind\":\"lines\",\"lines\":2}\n");
+    }
+
+    #[test]
+    fn what_goes_on_is_drawn_over_and_gives_way_to_messages() {
+        let (mut console, _, err) = console(None, false);
+        console.live(&["1s".to_owned()]);
+        assert_eq!(err.text(), "", "not off a terminal");
+        console.live = Some(Live::default());
+        console.live(&["1s".to_owned(), "2s".to_owned()]);
+        console.live(&["3s".to_owned()]);
+        console.say("done");
+        console.live(&[]);
+        let row = |text: &str| format!("\u{1b}[?7l    {text}\u{1b}[?7h\n");
+        let [first, second, third] = ["1s", "2s", "3s"].map(row);
+        assert_eq!(err.text(), format!("{first}{second}\r\u{1b}[2A\u{1b}[J{third}\r\u{1b}[1A\u{1b}[J    done\n"));
     }
 
     #[test]

@@ -31,13 +31,13 @@ type apiServer struct {
 
 // startAPIServer returns once the server has its port and has begun to start: it is not ready yet.
 // The port is held from the first moment, so nobody else can take it.
-func startAPIServer(dir string, etcd string) (*apiServer, error) {
+func startAPIServer(dir, etcd, admission string) (*apiServer, error) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, fmt.Errorf("kube-apiserver: %w", err)
 	}
 	ctx, stop := context.WithCancel(context.Background())
-	completed, err := apiServerOptions(ctx, dir, etcd, listener)
+	completed, err := apiServerOptions(ctx, apiServerFlags(dir, etcd, admission), listener)
 	if err != nil {
 		stop()
 		listener.Close()
@@ -66,14 +66,14 @@ func (server *apiServer) close() bool {
 }
 
 // apiServerOptions are the options of this server, parsed, defaulted and checked as its command does it.
-func apiServerOptions(ctx context.Context, dir, etcd string, listener net.Listener) (options.CompletedOptions, error) {
+func apiServerOptions(ctx context.Context, args []string, listener net.Listener) (options.CompletedOptions, error) {
 	var none options.CompletedOptions
 	opts := options.NewServerRunOptions()
 	flags := pflag.NewFlagSet("kube-apiserver", pflag.ContinueOnError)
 	for _, set := range opts.Flags().FlagSets {
 		flags.AddFlagSet(set)
 	}
-	if err := flags.Parse(apiServerFlags(dir, etcd)); err != nil {
+	if err := flags.Parse(args); err != nil {
 		return none, err
 	}
 	opts.SecureServing.Listener = listener
@@ -91,8 +91,8 @@ func apiServerOptions(ctx context.Context, dir, etcd string, listener net.Listen
 
 // apiServerFlags: RBAC is on; the ServiceAccount plugin is off, since nothing here would make the
 // accounts that Pods must then have. Image volumes and ephemeral containers need no feature gate.
-func apiServerFlags(dir, etcd string) []string {
-	return []string{
+func apiServerFlags(dir, etcd, admission string) []string {
+	flags := []string{
 		"--etcd-servers=" + etcd,
 		"--bind-address=127.0.0.1",
 		"--advertise-address=127.0.0.1",
@@ -109,4 +109,8 @@ func apiServerFlags(dir, etcd string) []string {
 		"--audit-policy-file=" + filepath.Join(dir, auditPolicyFile),
 		"--audit-log-path=" + filepath.Join(dir, "audit.log"),
 	}
+	if admission != "" {
+		flags = append(flags, "--admission-control-config-file="+admission)
+	}
+	return flags
 }

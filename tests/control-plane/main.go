@@ -4,7 +4,7 @@
 // collector either: who deletes a Deployment deletes its ReplicaSets and Pods too, and a deleted
 // namespace stays in phase Terminating.
 //
-//	control-plane serve --dir DIR --kubeconfig FILE [--log FILE] [--watch-stdin=false]
+//	control-plane serve --dir DIR --kubeconfig FILE [--log FILE] [--admission-control-config-file FILE] [--watch-stdin=false]
 //	control-plane kubectl ARGS...      (also when the binary is called under the name "kubectl")
 //
 // serve prints one line of JSON on stdout once everything answers:
@@ -24,6 +24,8 @@
 //	audit.log                metadata of every write to Pods and workloads, with the webhooks' annotations
 //	control-plane.log        unless --log says otherwise
 //
+// --admission-control-config-file is kube-apiserver's own: by it, the API server sends webhooks a token.
+//
 // HTTPS_PROXY, NO_PROXY and SSL_CERT_FILE are left as they are: the API server's webhook client honours
 // them, so it can be led to a local stand-in behind a production-shaped URL.
 package main
@@ -36,7 +38,7 @@ import (
 )
 
 const usage = `usage:
-  control-plane serve --dir DIR --kubeconfig FILE [--log FILE] [--watch-stdin=false]
+  control-plane serve --dir DIR --kubeconfig FILE [--log FILE] [--admission-control-config-file FILE] [--watch-stdin=false]
   control-plane kubectl ARGS...
 `
 

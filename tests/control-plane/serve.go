@@ -30,6 +30,7 @@ var errAsked = errors.New("asked to stop")
 // settings are the flags of serve.
 type settings struct {
 	dir, kubeconfig, log string
+	admission            string // empty: none
 	watchStdin           bool
 }
 
@@ -64,6 +65,7 @@ func parseSettings(args []string) (settings, error) {
 	flags.StringVar(&s.dir, "dir", "", "")
 	flags.StringVar(&s.kubeconfig, "kubeconfig", "", "")
 	flags.StringVar(&s.log, "log", "", "")
+	flags.StringVar(&s.admission, "admission-control-config-file", "", "")
 	flags.BoolVar(&s.watchStdin, "watch-stdin", true, "")
 	if err := flags.Parse(args); errors.Is(err, flag.ErrHelp) {
 		fmt.Print(usage)
@@ -77,7 +79,11 @@ func parseSettings(args []string) (settings, error) {
 	if s.log == "" {
 		s.log = filepath.Join(s.dir, "control-plane.log")
 	}
-	for _, path := range []*string{&s.dir, &s.kubeconfig, &s.log} { // what others read must not depend on where we run
+	paths := []*string{&s.dir, &s.kubeconfig, &s.log}
+	if s.admission != "" {
+		paths = append(paths, &s.admission)
+	}
+	for _, path := range paths { // what others read must not depend on where we run
 		absolute, err := filepath.Abs(*path)
 		if err != nil {
 			return s, err
@@ -153,7 +159,7 @@ func (plane *controlPlane) start(starting, running context.Context, chosen setti
 	if plane.etcd, err = startEtcd(starting, chosen.dir); err != nil {
 		return "", err
 	}
-	if plane.api, err = startAPIServer(chosen.dir, etcdURL(plane.etcd)); err != nil {
+	if plane.api, err = startAPIServer(chosen.dir, etcdURL(plane.etcd), chosen.admission); err != nil {
 		return "", err
 	}
 	way, err := loadAccess(chosen.dir, plane.api.url)

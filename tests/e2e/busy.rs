@@ -9,9 +9,9 @@ use local_world::kubernetes::Kubernetes;
 use local_world::pods;
 use local_world::seed::{self, image};
 use local_world::story::Expected;
-use local_world::trouble::{Context, Result, Trouble};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
+use local_world::trouble::{Result, Trouble};
+
+use crate::http;
 
 /// Never asked about before, so that nothing about it is remembered.
 const BUSY: &str = "demo/busy";
@@ -39,14 +39,6 @@ async fn beginning_of_a_second() {
 
 /// Speaks with the local ECR's switch for throttling: see `tests/world/aws/patches/throttling.py`.
 async fn throttle(world: &Addresses, method: &str, more: &str) -> Result<String> {
-    let what = || "asking the local ECR to throttle".to_owned();
-    let host = world.ecr_endpoint.trim_start_matches("http://");
-    let mut stream = TcpStream::connect(host).await.while_doing(what)?;
-    let request = format!(
-        "{method} /local-world/throttle?name={BUSY}{more} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
-    );
-    stream.write_all(request.as_bytes()).await.while_doing(what)?;
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).await.while_doing(what)?;
-    Ok(answer.rsplit("\r\n").next().unwrap_or_default().to_owned())
+    let line = format!("{method} /local-world/throttle?name={BUSY}{more}");
+    http::send(&world.ecr_endpoint, None, &[&line], "").await.map(|(_, answer)| answer)
 }

@@ -4,22 +4,31 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
 mod busy;
+mod caller;
 mod canaries;
+mod cloud;
 mod contract;
+mod http;
 mod journey;
 mod killed;
 mod leftovers;
 mod lint;
 mod mutual;
 mod operating;
+mod person;
 mod pipes;
 mod policy;
 mod provisioned;
 mod recovery;
 mod report;
 mod reviews;
+mod second;
 mod several;
 mod tail;
+mod token;
+mod trials;
 mod updates;
+mod vigil;
 mod watched;
 mod webhook;
+mod wrong;

@@ -40,7 +40,8 @@ pub(crate) async fn burst(cluster: &Kubernetes, report: &mut Report, name: &str)
 impl Tail {
     pub(crate) fn start(world: &Addresses, deployer: &Deployer) -> Result<Self> {
         let output = world.dir.join("tmp/followed");
-        let running = deployer.start(&["logs", "--follow", "--since", "1s", "--output", "json"], &output)?;
+        // Longer than it may take to start on a busy machine: the first burst does not wait for it.
+        let running = deployer.start(&["logs", "--follow", "--since", "2m", "--output", "json"], &output)?;
         Ok(Self { running, output })
     }
 

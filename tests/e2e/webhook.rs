@@ -10,7 +10,7 @@ use local_world::trouble::{Result, Trouble};
 use serde_json::{Value, json};
 
 use crate::report::Report;
-use crate::reviews;
+use crate::{reviews, vigil};
 
 const PODS: &str = "pods.ecr-compliance.webhook";
 /// Exit codes of the deployer.
@@ -163,22 +163,16 @@ async fn gitops(cluster: &Kubernetes, deployer: &Deployer) -> Result<()> {
 /// Under `Fail`, so that a single call that is not known would refuse the compliant Pod.
 async fn rotate(cluster: &Kubernetes, deployer: &Deployer) -> Result<()> {
     let before = cluster.webhook_url(STACK).await?;
-    let mut rotating = Box::pin(deployer.run(&["rotate", "--yes"], false));
-    let mut asked = 0;
-    let finished = loop {
-        tokio::select! {
-            finished = &mut rotating => break finished?,
-            known = is_known(cluster) => asked += usize::from(known?),
-        }
-    };
+    let (compliant, _) = reviews::enhanced();
+    let rotating = Box::pin(deployer.run(&["rotate", "--yes"], false));
+    let finished = vigil::during(cluster, &compliant, rotating).await?;
     ended(&finished, 0, &["know both secrets", "forget the old secret", "with a new secret"])?;
     let after = cluster.webhook_url(STACK).await?;
     let secret = |url: &Option<String>| url.as_deref().and_then(|url| url.rsplit('/').next()).map(str::to_owned);
-    if asked == 0
-        || before == after
+    if before == after
         || [&before, &after].into_iter().any(|url| finished.said.contains(&secret(url).unwrap_or_default()))
     {
-        return Err(Trouble::new(format!("asked {asked} times; the secret did not change, or it was shown")));
+        return Err(Trouble::new("the secret did not change, or it was shown"));
     }
     is(cluster, "failurePolicy", &json!("Fail")).await?;
     judged(cluster).await?;
@@ -187,16 +181,6 @@ async fn rotate(cluster: &Kubernetes, deployer: &Deployer) -> Result<()> {
     cluster.await_no_answer(&pods::pod("rotated", &[image("demo/compliant:v1")])).await?;
     ended(&deployer.run(&["rotate", "--yes"], false).await?, UNSAFE, &["does not know the secret"])?;
     edit(cluster, &json!({ "clientConfig": { "url": after } })).await
-}
-
-/// Whether a call got its verdict. The local Lambda drops what it is working on when its function is updated, which the
-/// real one does not; a call that is not known is answered with 404, and that must not be.
-async fn is_known(cluster: &Kubernetes) -> Result<bool> {
-    match cluster.stamp(&reviews::enhanced().0).await? {
-        Ok(_) => Ok(true),
-        Err((_, message)) if message.contains("an error on the server") => Ok(false),
-        Err((_, message)) => Err(Trouble::new(message)),
-    }
 }
 
 async fn doctor(cluster: &Kubernetes, deployer: &Deployer) -> Result<()> {

@@ -33,15 +33,20 @@ pub struct Ready {
     pub version: String,
 }
 
-/// Starts the built control plane; its state goes to `dir/control-plane`, the kubeconfig to `dir/kubeconfig`.
+/// Starts the built control plane; its state goes to `dir/control-plane`, the kubeconfig to `dir/kubeconfig`. State that is
+/// there is taken up, as by an API server that was restarted. `admission` is its `--admission-control-config-file`, by
+/// which it sends webhooks a token.
 ///
 /// # Errors
 /// It does not come up: with the end of its log.
-pub async fn start(program: &Path, dir: &Path, way: &Way<'_>) -> Result<(Process, Ready)> {
+pub async fn start(program: &Path, dir: &Path, way: &Way<'_>, admission: Option<&Path>) -> Result<(Process, Ready)> {
     let mut command = Command::new(program);
     command.arg("serve").arg("--dir").arg(dir.join("control-plane"));
     command.arg("--kubeconfig").arg(dir.join("kubeconfig"));
     command.arg("--log").arg(dir.join("logs/kubernetes.log"));
+    if let Some(file) = admission {
+        command.arg("--admission-control-config-file").arg(file);
+    }
     clean_environment(&mut command, dir);
     lead(&mut command, way);
     Process::start("control-plane", command, &dir.join("logs"), PATIENCE).await

@@ -15,9 +15,12 @@ pub const NAMESPACE: &str = "EcrComplianceWebhook";
 /// The dimension that tells clusters apart.
 pub const DIMENSION: &str = "Cluster";
 /// The metrics read here.
-pub const METRICS: &[&str] = &[PASS, DENY];
+pub const METRICS: &[&str] = &[PASS, DENY, WRONG_CALLER];
 const PASS: &str = "Pass";
 const DENY: &str = "Deny";
+const WRONG_CALLER: &str = "WrongCaller";
+/// The cluster of whoever is not known, in metrics.
+const UNKNOWN: &str = "unknown";
 /// One period that holds the whole life of a local world, in seconds.
 const PERIOD: i32 = 3600;
 
@@ -52,6 +55,25 @@ pub fn client(world: &Addresses) -> Client {
 /// What `CloudWatch` says.
 pub async fn read(client: &Client, cluster: &str) -> Result<Counts> {
     Ok(Counts { pass: sum(client, cluster, PASS).await?, deny: sum(client, cluster, DENY).await? })
+}
+
+/// Waits until `CloudWatch` has counted exactly so many callers that are not known.
+///
+/// # Errors
+/// As [`await_at_least`].
+pub async fn await_strangers(client: &Client, expected: u64) -> Result<()> {
+    until(&format!("count of {expected} strangers in CloudWatch"), async || {
+        Ok((sum(client, UNKNOWN, WRONG_CALLER).await? == expected).then_some(()))
+    })
+    .await
+}
+
+/// Callers that are not known, as counted so far.
+///
+/// # Errors
+/// What `CloudWatch` says.
+pub async fn strangers(client: &Client) -> Result<u64> {
+    sum(client, UNKNOWN, WRONG_CALLER).await
 }
 
 /// Waits until at least `expected` has been counted: metrics arrive some time after the decisions.

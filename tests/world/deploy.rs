@@ -10,6 +10,7 @@ use tokio::process::{Child, Command};
 
 use crate::addresses::Addresses;
 use crate::env;
+use crate::terminal::{self, Terminal};
 use crate::trouble::{Context, Result, Trouble};
 
 /// The caller name of the local cluster, and the value of the metrics' dimension.
@@ -94,6 +95,16 @@ impl Deployer {
                 *value = all.join(":");
             }
         }
+        other
+    }
+
+    /// The same without credentials of AWS.
+    #[must_use]
+    pub fn without_credentials(&self) -> Self {
+        let mut other = self.clone();
+        other.variables.retain(|(name, _)| *name != "AWS_ACCESS_KEY_ID" && *name != "AWS_SECRET_ACCESS_KEY");
+        // Nor those of whoever runs this.
+        other.variables.extend(["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"].map(|name| (name, String::new())));
         other
     }
 
@@ -231,6 +242,19 @@ impl Deployer {
         command.stdout(file).stderr(Stdio::null());
         let child = command.spawn().while_doing(|| format!("starting {}", self.program.display()))?;
         Ok(Running { child })
+    }
+
+    /// A run on a terminal of its own, whose keyboard is ours. `python` is that of the emulators, `root` the checkout.
+    ///
+    /// # Errors
+    /// It cannot be started.
+    pub fn on_terminal(&self, python: &Path, root: &Path, arguments: &[&str]) -> Result<Terminal> {
+        let mut command = terminal::on_terminal(python, root, &self.program);
+        command.args(arguments).current_dir(&self.dir);
+        // What a person's shell says of terminals is not ours to know.
+        command.env("TERM", "xterm-256color").env_remove("NO_COLOR");
+        env::apply(&mut command, &self.variables);
+        Terminal::start(command)
     }
 
     fn command(&self, arguments: &[&str]) -> Command {

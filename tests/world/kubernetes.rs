@@ -256,6 +256,16 @@ impl Kubernetes {
         serde_json::to_value(webhook).while_doing(|| format!("reading the webhook configuration {name}"))
     }
 
+    /// Creates a webhook configuration, as somebody else might.
+    ///
+    /// # Errors
+    /// What the API server says.
+    pub async fn create_webhook(&self, webhook: &Value) -> Result<()> {
+        let api = Api::<ValidatingWebhookConfiguration>::all(self.client.clone());
+        let created = api.create(&PostParams::default(), &object(webhook)?).await;
+        created.map(|_| ()).while_doing(|| "creating a webhook configuration".to_owned())
+    }
+
     /// Merges a patch into a webhook configuration (strategic: entries are matched by name).
     ///
     /// # Errors

@@ -34,6 +34,7 @@ pub mod root;
 pub mod seed;
 pub mod story;
 pub mod supervisor;
+pub mod terminal;
 pub mod tls;
 pub mod tools;
 pub mod trouble;

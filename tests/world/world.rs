@@ -115,7 +115,7 @@ async fn start_cluster(
 ) -> Result<(Vec<Process>, cluster::Ready)> {
     match source {
         ControlPlane::Built(program) => {
-            let (process, ready) = cluster::start(program, dir, way).await?;
+            let (process, ready) = cluster::start(program, dir, way, None).await?;
             Ok((vec![process], ready))
         }
         ControlPlane::Assets(folder) => cluster_assets::start(folder, dir, way).await,

@@ -18,6 +18,14 @@ pub(super) fn reason(text: &str) -> Result<String, String> {
     fits.then(|| text.to_owned()).ok_or_else(|| "give one line of 1 to 256 characters".to_owned())
 }
 
+/// A folder on another machine, by its absolute path: Kubernetes takes no other.
+pub(super) fn absolute(text: &str) -> Result<String, String> {
+    let path = text.trim_end_matches('/');
+    let fits = path.starts_with('/') && !path.chars().any(char::is_control);
+    fits.then(|| path.to_owned())
+        .ok_or_else(|| format!("\"{text}\" is no absolute path, such as /etc/kubernetes/admission"))
+}
+
 /// A duration that `CloudWatch` keeps metrics for.
 pub(super) fn window(text: &str) -> Result<Duration, String> {
     const KEPT: Duration = Duration::from_hours(455 * 24);
@@ -53,6 +61,15 @@ mod tests {
             ["", "m", "10", "10w", "-1m", "1.5h", "10 m", "99999999999999999999d", "600000000000000000d", "1\u{e9}"];
         for (text, seconds) in cases.into_iter().chain(bad.map(|text| (text, None))) {
             assert_eq!(duration(text).ok(), seconds.map(Duration::from_secs), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_folder_of_an_api_server_is_an_absolute_path() {
+        for (text, path) in
+            [("/etc/a", Some("/etc/a")), ("/etc/a/", Some("/etc/a")), ("a", None), ("", None), ("/", None)]
+        {
+            assert_eq!(absolute(text).ok().as_deref(), path, "{text:?}");
         }
     }
 

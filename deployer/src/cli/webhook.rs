@@ -4,7 +4,7 @@ use std::{path::PathBuf, time::Duration};
 
 use clap::{Args, Subcommand};
 
-use super::value::{pause_span, reason};
+use super::value::{absolute, pause_span, reason};
 
 /// `deployer webhook …`.
 #[derive(Debug, Clone, Args)]
@@ -51,6 +51,9 @@ pub struct RenderArgs {
     /// Write instead into this folder what an API server needs to send the secret as a token; see docs/callers.md
     #[arg(long, value_name = "DIR", conflicts_with = "out")]
     pub admission_configuration: Option<PathBuf>,
+    /// Absolute path of the folder in which both files will lie on each API server
+    #[arg(long, value_name = "DIR", requires = "admission_configuration", value_parser = absolute, default_value = "/etc/kubernetes/admission")]
+    pub admission_path: String,
 }
 
 /// Options of `deployer webhook check`.

@@ -23,6 +23,7 @@ use crate::error::Failure;
 
 /// Who we are in the field ownership of server-side apply.
 const FIELD_MANAGER: &str = "ecr-compliance-webhook";
+const MAY_NOT: &str = "Use a context with cluster-admin rights, or have a ClusterRole with get, create, patch and delete on validatingwebhookconfigurations bound to you.";
 const REVIEWS: &str = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews";
 
 /// A connection to one cluster.
@@ -80,7 +81,7 @@ impl Cluster {
             self.context,
             missing.join(", ")
         ))
-        .with_hint("Use a context with cluster-admin rights, or have a ClusterRole with these verbs bound to you."))
+        .with_hint(MAY_NOT))
     }
 
     async fn may(&self, verb: &str) -> Result<bool, Failure> {
@@ -102,7 +103,10 @@ impl Cluster {
             Some(401) => {
                 failure.with_hint("The kubeconfig's credentials were not accepted. Log in to the cluster again.")
             }
-            Some(_) => failure,
+            Some(403) => failure.with_hint(MAY_NOT),
+            Some(_) => {
+                failure.with_hint(format!("That is the answer of {}. Repeat the command when it is well.", self.server))
+            }
             None => failure.with_hint(format!(
                 "Is {} reachable from here? HTTPS_PROXY and NO_PROXY are honoured; --context chooses another cluster.",
                 self.server

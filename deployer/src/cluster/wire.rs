@@ -99,6 +99,7 @@ pub(super) fn api_status(error: &Error) -> Option<&Status> {
 pub(super) fn describe(error: &Error) -> String {
     match api_status(error) {
         Some(status) => format!("{} (code {})", status.message, status.code),
-        None => chain(error),
+        // The client's name for a failure, before the failure's own.
+        None => chain(error).trim_start_matches("ServiceError: ").to_owned(),
     }
 }

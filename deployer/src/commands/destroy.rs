@@ -72,6 +72,9 @@ impl Found {
     async fn look(settings: Settings, account: &Account) -> Result<Self, Failure> {
         let cluster = Cluster::connect(&settings.cluster).await?;
         let existing = cluster.webhook(&settings.webhook_name()).await.map_err(with_manual_way)?;
+        if let (None, Some(existing)) = (&account.found, &existing) {
+            refuse_other_region(&account.aws.region, account.stack.name(), cluster.context(), existing)?;
+        }
         let fate = fate(&settings, account, existing.as_ref());
         if let (Fate::Delete, Some(existing)) = (fate, &existing) {
             // Now, while nothing is removed anywhere.
@@ -101,6 +104,25 @@ fn with_manual_way(failure: Failure) -> Failure {
             "{hint} Nothing was destroyed. If that cluster is gone for good, delete the stack alone: aws cloudformation delete-stack"
         ))
         .with_code(ExitCode::Unsafe)
+}
+
+/// No stack is here, and the webhook calls an API of another region: whoever gave the wrong one would leave the cluster
+/// without its webhook, and the stack behind.
+fn refuse_other_region(region: &str, stack: &str, context: &str, existing: &Existing) -> Result<(), Failure> {
+    let Some(endpoint) = existing.endpoint().filter(|_| existing.is_ours()) else { return Ok(()) };
+    match api_region(endpoint) {
+        Some(other) if other != region => Err(Failure::new(format!(
+            "there is no stack {stack} in {region}, and the webhook in the context {context} calls {endpoint}"
+        ))
+        .with_hint(format!("Nothing was destroyed. Give --region {other}."))
+        .with_code(ExitCode::Unsafe)),
+        _ => Ok(()),
+    }
+}
+
+/// The region in `https://ID.execute-api.REGION.amazonaws.com`.
+fn api_region(endpoint: &str) -> Option<&str> {
+    endpoint.split_once(".execute-api.")?.1.split('.').next()
 }
 
 fn fate(settings: &Settings, account: &Account, existing: Option<&Existing>) -> Fate {
@@ -192,4 +214,26 @@ async fn remove_bucket(
     let deleted = account.bootstrap.delete(&mut Consent::new("destroy", false), console, interrupt).await?;
     console.say(if deleted { "the bucket and its stack are deleted" } else { "there is no bucket of ours" });
     Ok(())
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test may panic")]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_webhook_that_calls_another_region_is_not_taken_for_a_left_over_of_this_one() {
+        let existing = |url: &str| {
+            let labels = json!({ "app.kubernetes.io/managed-by": "ecr-compliance-webhook" });
+            Existing::new(json!({ "metadata": { "labels": labels }, "webhooks": [{ "clientConfig": { "url": url } }] }))
+        };
+        let refused = |url: &str| refuse_other_region("eu-west-1", "stack", "blue", &existing(url));
+        assert_eq!(refused("https://abc.execute-api.eu-west-1.amazonaws.com/v1/blue"), Ok(()));
+        assert_eq!(refused("https://webhook.example.com/v1/blue"), Ok(()));
+        let failure = refused("https://abc.execute-api.cn-north-1.amazonaws.com.cn/v1/blue").unwrap_err();
+        assert_eq!(failure.code, ExitCode::Unsafe);
+        assert!(failure.hint.unwrap().contains("--region cn-north-1"));
+    }
 }

@@ -47,7 +47,7 @@ async fn render(settings: &Settings, args: &RenderArgs, console: &mut Console) -
     let (caller, found) = caller(settings, args.admission_configuration.is_some()).await?;
     let endpoint = endpoint(settings).await?;
     if let Some(dir) = &args.admission_configuration {
-        return admission::write(dir, &endpoint, &caller, console);
+        return admission::write(dir, &args.admission_path, &endpoint, &caller, console);
     }
     let ca_bundle = site::ca_bundle(settings.cluster.ca_bundle.as_deref())?;
     let url = caller.url(&endpoint);

@@ -64,6 +64,7 @@ impl Console {
     /// `Refused` when nobody can be asked; `Interrupted` when we are asked to stop.
     pub async fn prompt(&mut self, question: &str, interrupt: &Interrupt) -> Result<String, Failure> {
         let Some(mut answers) = self.answers.take() else { return Err(nobody_to_ask(question)) };
+        self.clear_live();
         let _ = write!(self.err, "{question} ");
         let _ = self.err.flush();
         // A thread of its own that nobody waits for: reading a terminal cannot be given up.

@@ -142,7 +142,8 @@ impl StackClient {
     /// When it does not or is not (`Unsafe`), or when `CloudFormation` does not say.
     pub async fn ours(&self) -> Result<Stack, Failure> {
         let stack = self.describe().await?.ok_or_else(|| {
-            Failure::new(format!("there is no stack {}", self.name))
+            let region = aws::region_of(&self.client);
+            Failure::new(format!("there is no stack {} in {region}", self.name))
                 .with_hint("Choose --stack-name, --region and --profile, or make it: deployer deploy")
         })?;
         guard::check_ours(&self.name, &stack)?;

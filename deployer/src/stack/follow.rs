@@ -1,11 +1,15 @@
-//! Follow an operation of the stack until it is at rest: one line per event, and its root cause if it failed.
+//! Follow an operation of the stack until it is at rest: one line per event, on a terminal with a board of what is in
+//! progress below them, and its root cause if it failed.
 //!
 //! Following never changes anything, so it can be given up at any time; the operation goes on in AWS.
+
+use std::time::{Duration, Instant};
 
 use aws_sdk_cloudformation::types::StackStatus;
 
 use super::{
     Pace, Stack, StackClient,
+    board::Board,
     cause::{self, Cause},
     events::{Event, Watcher},
     status::{self, Operation, Progress},
@@ -24,12 +28,22 @@ const STILL_AFTER: usize = 10;
 
 const EXPIRED: &str = "The operation goes on in AWS. Log in again (for example: aws sso login), then run the same command again: it waits for the operation and goes on from there.";
 
+/// How often a terminal's board is drawn again.
+const TICK: Duration = Duration::from_secs(1);
+
 /// What is followed.
 #[derive(Debug)]
 pub(super) struct Followed {
     pub(super) stack_id: String,
     pub(super) operation: Operation,
     pub(super) watcher: Watcher,
+}
+
+/// What was seen of it so far.
+struct Sight {
+    events: Vec<Event>,
+    board: Board,
+    since: Instant,
 }
 
 /// How it ended.
@@ -55,24 +69,35 @@ impl StackClient {
     /// When we are asked to stop, or when AWS does not answer several times in a row. The operation goes on either way.
     pub(super) async fn follow(
         &self,
+        followed: Followed,
+        console: &mut Console,
+        interrupt: &Interrupt,
+    ) -> Result<Ended, Failure> {
+        let ended = self.follow_on(followed, console, interrupt).await;
+        console.live(&[]);
+        ended
+    }
+
+    async fn follow_on(
+        &self,
         mut followed: Followed,
         console: &mut Console,
         interrupt: &Interrupt,
     ) -> Result<Ended, Failure> {
-        let mut events: Vec<Event> = Vec::new();
+        let mut sight = Sight { events: Vec::new(), board: Board::default(), since: Instant::now() };
         let mut moved = followed.operation == Operation::Other;
         let (mut look, mut still, mut failures) = (0, 0, 0);
         loop {
-            match self.look(&mut followed, &mut events, console).await {
+            match self.look(&mut followed, &mut sight, console).await {
                 Ok(stack) => {
                     failures = 0;
-                    moved |= events.iter().any(|event| event.is_about_stack(&followed.stack_id));
+                    moved |= sight.events.iter().any(|event| event.is_about_stack(&followed.stack_id));
                     let progress = standing(stack.as_ref(), followed.operation, &mut moved);
                     still += usize::from(!moved);
                     if progress != Progress::Running && (moved || still > STILL_AFTER) {
                         // Events may come a moment after the status; what this last look misses is not worth a failure.
-                        let _ = self.show_events(&mut followed, &mut events, console).await;
-                        return Ok(Ended { stack, progress, events });
+                        let _ = self.show_events(&mut followed, &mut sight, console).await;
+                        return Ok(Ended { stack, progress, events: sight.events });
                     }
                     if !moved && still > STILL_AFTER * 3 {
                         return Err(self.lost("it was started, but the stack does not move"));
@@ -89,7 +114,7 @@ impl StackClient {
                     }
                 }
             }
-            if interrupt.unless_asked(tokio::time::sleep(self.pace.pause(look))).await.is_none() {
+            if rest(self.pace.pause(look), &sight, console, interrupt).await.is_none() {
                 self.stay_or_leave(&followed, console, interrupt).await?;
             }
             look += 1;
@@ -100,10 +125,10 @@ impl StackClient {
     async fn look(
         &self,
         followed: &mut Followed,
-        events: &mut Vec<Event>,
+        sight: &mut Sight,
         console: &mut Console,
     ) -> Result<Option<Stack>, String> {
-        let shown = self.show_events(followed, events, console).await;
+        let shown = self.show_events(followed, sight, console).await;
         let stack = self.look_up(&followed.stack_id).await.map_err(|error| aws::describe(&error))?;
         // A stack that is gone by id has no events any more either; that is an answer, not a failure.
         if stack.is_some() { shown.map(|()| stack) } else { Ok(stack) }
@@ -112,15 +137,18 @@ impl StackClient {
     async fn show_events(
         &self,
         followed: &mut Followed,
-        events: &mut Vec<Event>,
+        sight: &mut Sight,
         console: &mut Console,
     ) -> Result<(), String> {
         let fresh = followed.watcher.poll(&self.client).await.map_err(|error| aws::describe(&error))?;
-        events.extend(fresh.iter().cloned());
+        sight.events.extend(fresh.iter().cloned());
         // Relative to the first event: this machine's clock may be wrong.
-        let since = events.first().map_or(0, |event| event.millis);
+        let since = sight.events.first().map_or(0, |event| event.millis);
         for event in &fresh {
-            console.event("stack-event", &event.line(since), event);
+            let is_line = sight.board.take(event, event.is_about_stack(&followed.stack_id), sight.since.elapsed());
+            if is_line || !console.is_live() {
+                console.event("stack-event", &event.line(since), event);
+            }
         }
         Ok(())
     }
@@ -193,6 +221,19 @@ impl StackClient {
         } else {
             lines.join("; ")
         }
+    }
+}
+
+/// The pause between two looks, in which a terminal's board goes on counting; `None` when we are asked to stop.
+async fn rest(pause: Duration, sight: &Sight, console: &mut Console, interrupt: &Interrupt) -> Option<()> {
+    let end = Instant::now() + pause;
+    loop {
+        console.live(&sight.board.lines(sight.since.elapsed()));
+        let left = end.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return Some(());
+        }
+        interrupt.unless_asked(tokio::time::sleep(left.min(TICK))).await?;
     }
 }
 

@@ -4,6 +4,7 @@
 //! for errors) knows the `CloudFormation` SDK.
 
 pub mod apply;
+mod board;
 pub mod cancel;
 pub mod cause;
 pub mod change;
@@ -97,7 +98,9 @@ impl Stack {
     /// When the stack has none of that name: it is not one of ours, or its creation never finished.
     pub fn output(&self, key: &str) -> Result<&str, Failure> {
         self.outputs.get(key).map(String::as_str).ok_or_else(|| {
-            Failure::new(format!("the stack ({}) has no output {key}", self.status.as_str()))
+            // arn:…:stack/NAME/ID
+            let name = self.id.split('/').nth(1).unwrap_or(&self.id);
+            Failure::new(format!("the stack {name} ({}) has no output {key}", self.status.as_str()))
                 .with_hint("Is --stack-name right? If it is, run deployer deploy to bring the stack up to date.")
         })
     }
@@ -107,7 +110,7 @@ impl StackClient {
     /// For the stack `name`.
     #[must_use]
     pub fn new(config: &SdkConfig, name: &str) -> Self {
-        Self::with_client(Client::new(config), name, Pace::default())
+        Self::with_client(aws::cloudformation(config), name, Pace::default())
     }
 
     /// As [`StackClient::new`], over a client and at a pace of the caller's.
@@ -153,15 +156,17 @@ impl StackClient {
         }
     }
 
-    /// As [`StackClient::describe`], but there has to be one; `region` is for the message.
+    /// As [`StackClient::describe`], but there has to be one of ours; `region` is for the message.
     ///
     /// # Errors
-    /// Also when there is no such stack.
+    /// Also when there is no such stack, or when it is somebody else's (`Unsafe`).
     pub async fn existing(&self, region: &str) -> Result<Stack, Failure> {
-        self.describe().await?.ok_or_else(|| {
+        let stack = self.describe().await?.ok_or_else(|| {
             Failure::new(format!("there is no stack {} in {region}", self.name))
                 .with_hint("Run deployer deploy first, or choose --stack-name, --region and --profile.")
-        })
+        })?;
+        guard::check_ours(&self.name, &stack)?;
+        Ok(stack)
     }
 
     async fn look_up(&self, name_or_id: &str) -> Result<Option<Stack>, SdkError<DescribeStacksError>> {

@@ -29,11 +29,12 @@ def main():
 
 
 def patch(directory, step_delay_ms):
-    from patches import bucket_owner, endpoint, faults, function_environment, function_logs
+    from patches import bucket_owner, draining, endpoint, faults, function_environment, function_logs
     from patches import alarm_metrics, alarms, api_calls, metrics, missing_code, query_definition, refusals, role_policy
     from patches import speed, stack_description
 
     bucket_owner.install()
+    draining.install()
     endpoint.install()
     function_environment.install()
     function_logs.install()

@@ -9,37 +9,43 @@ use crate::{
     error::{ExitCode, Failure},
 };
 
-/// Where both lie on an API server; Kubernetes wants an absolute path in the configuration.
-const THERE: &str = "/etc/kubernetes/admission";
 const CONFIGURATION: &str = "configuration.yaml";
 const KUBECONFIG: &str = "kubeconfig.yaml";
 
-/// Writes both into a folder, which is made where it is not there.
+/// Writes both into a folder, which is made where it is not there; `there` is the folder they will lie in on an API server,
+/// an absolute path, as Kubernetes wants it.
 ///
 /// # Errors
 /// When the endpoint is of no form that the file can name, or a file cannot be written.
-pub(super) fn write(dir: &Path, endpoint: &str, caller: &Caller, console: &mut Console) -> Result<(), Failure> {
+pub(super) fn write(
+    dir: &Path,
+    there: &str,
+    endpoint: &str,
+    caller: &Caller,
+    console: &mut Console,
+) -> Result<(), Failure> {
     let kubeconfig = kubeconfig(endpoint, caller)?;
     std::fs::create_dir_all(dir)
         .map_err(|error| Failure::new(format!("{} cannot be made", dir.display())).caused_by(&error))?;
-    for (name, text) in [(CONFIGURATION, configuration()), (KUBECONFIG, kubeconfig)] {
+    for (name, text) in [(CONFIGURATION, configuration(there)), (KUBECONFIG, kubeconfig)] {
         let path = dir.join(name);
         super::write_private(&path, &text)
             .map_err(|error| Failure::new(format!("{} cannot be written", path.display())).caused_by(&error))?;
     }
     let shown = dir.display();
     console.say(&format!("wrote {shown}/{CONFIGURATION} and {shown}/{KUBECONFIG} (it holds the token)"));
-    console.say(&format!("Put both into {THERE} of every API server of {}, and start them with", caller.name));
-    console.say(&format!("--admission-control-config-file={THERE}/{CONFIGURATION}"));
+    console.say(&format!("Put both into {there} of every API server of {}, and start them with", caller.name));
+    console.say(&format!("--admission-control-config-file={there}/{CONFIGURATION}"));
     Ok(())
 }
 
-fn configuration() -> String {
+fn configuration(there: &str) -> String {
+    let path = format!("{there}/{KUBECONFIG}");
     format!(
         "apiVersion: apiserver.config.k8s.io/v1\nkind: AdmissionConfiguration\nplugins:\n  \
          - name: ValidatingAdmissionWebhook\n    configuration:\n      \
          apiVersion: apiserver.config.k8s.io/v1\n      kind: WebhookAdmissionConfiguration\n      \
-         kubeConfigFile: {THERE}/{KUBECONFIG}\n"
+         kubeConfigFile: {path:?}\n"
     )
 }
 
@@ -74,7 +80,7 @@ mod tests {
             ("https://api.example.com:8443", "api.example.com:8443"),
         ] {
             let folder = dir.path().join("admission");
-            write(&folder, endpoint, &caller, &mut console).unwrap();
+            write(&folder, "/srv/admission", endpoint, &caller, &mut console).unwrap();
             let read = |name: &str| -> Value {
                 serde_saphyr::from_str(&std::fs::read_to_string(folder.join(name)).unwrap()).unwrap()
             };
@@ -82,7 +88,7 @@ mod tests {
             assert_eq!(read(KUBECONFIG)["users"], json!([user]), "{endpoint}");
             let plugin = &read(CONFIGURATION)["plugins"][0];
             assert_eq!(plugin["name"], "ValidatingAdmissionWebhook");
-            assert_eq!(plugin["configuration"]["kubeConfigFile"], "/etc/kubernetes/admission/kubeconfig.yaml");
+            assert_eq!(plugin["configuration"]["kubeConfigFile"], "/srv/admission/kubeconfig.yaml");
             #[cfg(unix)]
             for name in [CONFIGURATION, KUBECONFIG] {
                 use std::os::unix::fs::PermissionsExt;
