@@ -73,3 +73,22 @@ fn among_equals_the_oldest_goes_and_the_useless_go_first() {
     cache.put("later", 4, Lasting::Settled, at(5000), at(5000));
     assert_eq!(cache.entries.len(), 1, "both others had become useless");
 }
+
+#[test]
+fn when_it_is_full_the_tenth_that_is_soonest_of_no_use_goes_at_once() {
+    let names: Vec<String> = (0..100).map(|at| format!("{at:02}")).collect();
+    let mut cache = Cache::new(CacheSettings { most: 100, ..CacheSettings::default() });
+    // Asked about in another order than that of their names; the first fifteen are of one second.
+    for (at_second, name) in names.iter().rev().enumerate() {
+        let moment = at(at_second.max(14) as u64);
+        cache.put(name.as_str(), 0, Lasting::Settled, moment, moment);
+    }
+    cache.put("new", 1, Lasting::Settled, at(100), at(100));
+    assert_eq!(cache.entries.len(), 91);
+    let gone: Vec<&String> = names.iter().filter(|name| !cache.entries.contains_key(name.as_str())).collect();
+    assert!(gone.iter().all(|name| name.as_str() >= "85"), "{gone:?}");
+    for more in names.iter().filter(|name| name.as_str() >= "85").take(9) {
+        cache.put(more.as_str(), 0, Lasting::Settled, at(101), at(101));
+    }
+    assert!(cache.entries.len() <= 100);
+}
