@@ -8,10 +8,12 @@
 mod answer;
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 
 use compliance::workload::{ImageField, PodView, TemplateKind, TemplateView};
 use serde::Deserialize;
 use serde_json::value::RawValue;
+use serde_json::{Value, json};
 
 pub use self::answer::{Answer, Denial, encode};
 use crate::refusal::{Refusal, first_member, uid_of, unreadable};
@@ -47,6 +49,22 @@ impl Operation {
             Self::Connect => "CONNECT",
         }
     }
+}
+
+/// The review of a Pod of these images, as an API server would send it.
+#[must_use]
+pub fn rehearsal(images: &BTreeSet<String>) -> Vec<u8> {
+    let containers: Vec<Value> = images.iter().map(|image| json!({ "name": "rehearsal", "image": image })).collect();
+    let pod = json!({
+        "apiVersion": "v1", "kind": "Pod", "metadata": { "name": "rehearsal" }, "spec": { "containers": containers },
+    });
+    let review = json!({ "apiVersion": API_VERSION, "kind": KIND, "request": {
+        "uid": "rehearsal",
+        "kind": { "group": "", "version": "v1", "kind": "Pod" },
+        "resource": { "group": "", "version": "v1", "resource": "pods" },
+        "namespace": "rehearsal", "name": "rehearsal", "operation": "CREATE", "object": pod,
+    } });
+    review.to_string().into_bytes()
 }
 
 /// What an API server asks.

@@ -14,12 +14,10 @@ use aws_sdk_ecr::config::{BehaviorVersion, IdentityCache, Region, SharedCredenti
 use aws_types::SdkConfig;
 use aws_types::sdk_config::Builder;
 use compliance::ecr::{Clients, EcrFacts, Role};
-use compliance::facts::RepositoryKey;
 use compliance::https;
 use compliance::policy::RoleToAssume;
 use compliance::registry::Registry;
 
-use crate::panic;
 use crate::settings::{Aws, Settings};
 
 /// All facts of one decision.
@@ -35,7 +33,7 @@ const CONNECT_TIMEOUT: Duration = Duration::from_millis(900);
 /// A second attempt still fits; a third would not, and throttling is not cured within milliseconds.
 const MOST_ATTEMPTS: u32 = 2;
 /// Longest wait for the first connection during init, which a slow ECR must not hold up.
-const WARM_UP_TIMEOUT: Duration = Duration::from_millis(1500);
+pub const WARM_UP_TIMEOUT: Duration = Duration::from_millis(1500);
 
 /// Stands in `CloudTrail` next to `RepositoryNotFoundException`, so it says what it is.
 const WARM_UP_REPOSITORY: &str = "ecr-compliance-webhook/warm-up";
@@ -63,22 +61,14 @@ fn roles(settings: &Settings) -> impl Iterator<Item = (&Registry, &RoleToAssume)
     all.filter(|(registry, _)| settings.accepted().contains(registry))
 }
 
-/// Opens connections to ECR of one region, and assumes the roles, so that the first Pod does not wait for TLS. Init is the
-/// place for it: the processor is not throttled there yet. Asks what every decision asks, about a repository that does not exist.
-///
-/// Whatever comes of it is dropped: if ECR cannot be reached, the first decision will find out and say so.
-pub async fn warm_up(facts: &EcrFacts, settings: &Settings) {
+/// Images whose judging opens connections to ECR of one region, and assumes the roles. None of them exists.
+#[must_use]
+pub fn warm_up_images(settings: &Settings) -> BTreeSet<String> {
     let near =
         |registry: &&Registry| (registry.account != settings.own_account, registry.region != settings.own_region);
     let nearest = settings.accepted().iter().min_by_key(near);
-    let asked: BTreeSet<RepositoryKey> = nearest
-        .into_iter()
-        .chain(roles(settings).map(|(registry, _)| registry))
-        .map(|registry| RepositoryKey { registry: registry.clone(), name: WARM_UP_REPOSITORY.to_owned() })
-        .collect();
-    if !asked.is_empty() {
-        let _ = tokio::time::timeout(WARM_UP_TIMEOUT, panic::caught(facts.gather(&asked))).await;
-    }
+    let asked = nearest.into_iter().chain(roles(settings).map(|(registry, _)| registry));
+    asked.map(|registry| format!("{}/{WARM_UP_REPOSITORY}:v1", registry.host())).collect()
 }
 
 /// What the clients of one process share.

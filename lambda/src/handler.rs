@@ -3,6 +3,7 @@
 //! This is the one place that decides what an error means. It must not know the wire format (`admission`), the rules
 //! (`compliance`) or how lines are written (`record`, `log`, `metrics`).
 
+use std::collections::BTreeSet;
 use std::time::{Instant, SystemTime};
 
 use compliance::ecr::{EcrFacts, Gathered};
@@ -11,6 +12,7 @@ use compliance::verdict::Verdict;
 use lambda_http::http::header::{CONTENT_TYPE, RETRY_AFTER};
 use lambda_http::{Body, Response};
 use serde_json::json;
+use tokio::time::timeout;
 
 use crate::admission::{self, Denial};
 use crate::caller::Callers;
@@ -44,20 +46,34 @@ pub struct Webhook {
 }
 
 impl Webhook {
-    /// Builds the clients and opens the first connection, while the processor is not yet throttled.
+    /// Builds the clients and judges a Pod that nobody made, while the processor is not yet throttled.
     ///
     /// # Errors
     /// When this build cannot do TLS.
     pub async fn start(settings: Settings) -> Result<Self, rustls::Error> {
         let facts = clients::ecr_facts(&settings)?;
-        clients::warm_up(&facts, &settings).await;
+        let rehearsed = clients::warm_up_images(&settings);
         let log = Log::stdout(settings.log_level);
         let Settings { callers, configured, .. } = settings;
         if let Err(Malformed { errors, .. }) = &configured.policy {
             let errors: Vec<&String> = errors.iter().take(MOST_ERRORS).collect();
             log.write(Level::Error, "the policy is malformed: no Pod can be checked", json!({ "errors": errors }));
         }
-        Ok(Self { callers, policy: configured.policy, policy_version: configured.version, facts, log })
+        let webhook = Self { callers, policy: configured.policy, policy_version: configured.version, facts, log };
+        webhook.rehearse(&rehearsed).await;
+        Ok(webhook)
+    }
+
+    /// A decision about images that do not exist, which nobody hears of: the first Pod waits neither for TLS nor for code
+    /// that was never run. If ECR cannot be reached, the first decision will find out and say so.
+    async fn rehearse(&self, images: &BTreeSet<String>) {
+        if images.is_empty() {
+            return;
+        }
+        let review = admission::rehearsal(images);
+        if let Ok(decision) = timeout(clients::WARM_UP_TIMEOUT, self.decide(&review, "")).await {
+            drop(answer(&decision));
+        }
     }
 
     /// Answers one call. Never fails: whatever goes wrong has an answer of its own.

@@ -104,6 +104,14 @@ pub(super) async fn handle(world: &World, event: &Value) -> Response<Body> {
     world.webhook.handle(&call).await
 }
 
+#[tokio::test]
+async fn a_rehearsal_asks_ecr_what_a_decision_asks_and_leaves_no_trace() {
+    let world = World::new(good);
+    world.webhook.rehearse(&[format!("{ACCEPTED}/ecr-compliance-webhook/warm-up:v1")].into()).await;
+    assert_eq!(world.calls.load(Ordering::SeqCst), 3);
+    assert!(world.lines.lines().is_empty(), "{:?}", world.lines.lines());
+}
+
 pub(super) fn good(operation: &str) -> http::Response<String> {
     ok(&match operation {
         "DescribeRepositories" => json!({ "repositories": [{
