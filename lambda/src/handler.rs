@@ -70,8 +70,9 @@ impl Webhook {
         if images.is_empty() {
             return;
         }
-        let review = admission::rehearsal(images);
+        let (started, review) = (Instant::now(), admission::rehearsal(images));
         if let Ok(decision) = timeout(clients::WARM_UP_TIMEOUT, self.decide(&review, "")).await {
+            record::write(&Log::to(Level::Debug, Box::new(std::io::sink())), "rehearsal", &decision, started.elapsed());
             drop(answer(&decision));
         }
     }
