@@ -230,10 +230,11 @@ async fn rest(pause: Duration, sight: &Sight, console: &mut Console, interrupt: 
     loop {
         console.live(&sight.board.lines(sight.since.elapsed()));
         let left = end.saturating_duration_since(Instant::now());
-        if left.is_zero() {
+        // Also when nothing is left to wait: whoever asked to stop in the meantime is heard.
+        interrupt.unless_asked(tokio::time::sleep(left.min(TICK))).await?;
+        if left <= TICK {
             return Some(());
         }
-        interrupt.unless_asked(tokio::time::sleep(left.min(TICK))).await?;
     }
 }
 
