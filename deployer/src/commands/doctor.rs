@@ -2,7 +2,10 @@
 //! what one part lacks (AWS, a cluster, a stack) keeps no other from being looked at.
 
 mod aws;
+mod clock;
 mod cluster;
+#[cfg(test)]
+mod wire;
 
 use std::fmt;
 

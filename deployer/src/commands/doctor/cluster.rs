@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::Finding;
+use super::{Finding, clock};
 use crate::{
     cluster::{
         Cluster,
@@ -20,8 +20,6 @@ use crate::{
 const LIFE_SUPPORT: [&str; 2] = ["kube-system", "kube-node-lease"];
 /// The API of the stack answers within 4.5 seconds: who waits for less gives up on a verdict that is on its way.
 const SHORTEST_TIMEOUT: u64 = 5;
-/// AWS refuses signatures that are older than five minutes.
-const LONGEST_SKEW: i64 = 240;
 /// Match conditions, which a pause is made of, are always there from here on.
 const FIRST_WITH_CONDITIONS: u64 = 30;
 
@@ -31,7 +29,7 @@ pub(super) async fn look(settings: &Settings, cluster: &Cluster, stack: Option<&
         return;
     }
     findings.push(Finding::ok("cluster", format!("{}: it answers, and we may register a webhook", cluster.place())));
-    findings.extend(clock(cluster.now().await.since(Moment::here())));
+    findings.extend(clock::cluster(cluster.now().await.since(Moment::here())));
     findings.extend(cluster.minor_version().await.and_then(version));
     if cluster.server().contains(".eks.amazonaws.com") {
         findings.push(Finding::note(
@@ -90,16 +88,6 @@ async fn asked(settings: &Settings, cluster: &Cluster, existing: &Existing) -> F
         }
         Err(failure) => Finding::failed("webhook", failure),
     }
-}
-
-fn clock(skew: i64) -> Option<Finding> {
-    (skew.abs() > LONGEST_SKEW).then(|| {
-        Finding::problem(
-            "clock",
-            format!("this machine's clock and the API server's differ by {} s", skew.abs()),
-            "Set this machine's clock (NTP): AWS refuses requests of a wrong one.",
-        )
-    })
 }
 
 fn version(minor: u64) -> Option<Finding> {
@@ -189,9 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn a_wrong_clock_and_an_old_cluster_are_told() {
-        assert_eq!((clock(240), clock(-240)), (None, None));
-        assert!(clock(-241).is_some() && clock(3600).is_some());
+    fn an_old_cluster_is_told() {
         assert!(version(29).is_some() && version(30).is_none());
     }
 }
