@@ -12,6 +12,7 @@ mod leftovers;
 mod lint;
 mod mutual;
 mod operating;
+mod permitted;
 mod policy;
 mod recovery;
 mod report;

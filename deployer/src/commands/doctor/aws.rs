@@ -1,8 +1,8 @@
-//! The part of AWS: who we are there, its clock, the stack, the bucket.
+//! The part of AWS: who we are there and what we may do, its clock, the stack, the bucket.
 
 use std::time::Duration;
 
-use super::{Finding, clock};
+use super::{Finding, clock, permissions};
 use crate::{
     aws::{self, Aws, Identity, Lead},
     commands::site::Account,
@@ -31,6 +31,7 @@ pub(super) async fn look(settings: &Settings, findings: &mut Vec<Finding>) -> Op
     let who = format!("{arn}, account {account} ({partition}), region {}", aws.region);
     findings.push(Finding::ok("credentials", who));
     findings.extend(partition_of(&aws.region, partition));
+    findings.extend(permissions::look(settings, &aws, &identity).await);
     let account = match Account::look(settings).await {
         Ok(account) => account,
         Err(failure) => {
