@@ -4,6 +4,7 @@
 mod aws;
 mod clock;
 mod cluster;
+mod concurrency;
 mod permissions;
 #[cfg(test)]
 mod wire;

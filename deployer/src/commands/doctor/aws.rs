@@ -1,8 +1,8 @@
-//! The part of AWS: who we are there and what we may do, its clock, the stack, the bucket.
+//! The part of AWS: who we are there and what we may do, its clock, the stack, the bucket, what Lambda has left.
 
 use std::time::Duration;
 
-use super::{Finding, clock, permissions};
+use super::{Finding, clock, concurrency, permissions};
 use crate::{
     aws::{self, Aws, Identity, Lead},
     commands::site::Account,
@@ -42,6 +42,7 @@ pub(super) async fn look(settings: &Settings, findings: &mut Vec<Finding>) -> Op
     findings.push(state_of(account.stack.name(), account.found.as_ref()));
     let name = settings.artifact_bucket.clone().unwrap_or_else(|| account.bucket_name());
     findings.push(bucket(settings, &account, &identity, &name).await);
+    findings.push(concurrency::look(settings, &aws, account.found.as_ref()).await);
     account.found
 }
 
