@@ -1,4 +1,6 @@
 //! Whose clock is wrong: AWS and clusters judge signatures, certificates and tokens by their own. Pure.
+//!
+//! The SDK signs anew with the time of AWS once it was refused, so this program goes on; others do not.
 
 use super::Finding;
 
@@ -16,8 +18,8 @@ pub(super) fn aws(lead: i64) -> Finding {
         _ => Finding::problem(
             "clock",
             format!(
-                "this machine's is {} that of AWS, which refuses signatures that are 300 s off: requests fail, those of \
-                 aws eks get-token among them, which kubectl signs in with",
+                "this machine's is {} that of AWS, which refuses signatures that are {REFUSED} s off: whatever does not \
+                 correct itself fails, such as aws eks get-token, by which kubectl signs in",
                 apart(lead)
             ),
             fix,
