@@ -2,11 +2,17 @@
 //!
 //! Nothing here decides what to deploy. Credentials are never read or printed by us.
 
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{
+    Arc, OnceLock,
+    atomic::{AtomicU32, Ordering},
+};
 
 use aws_config::{BehaviorVersion, Region, SdkConfig, retry::RetryConfig};
 use aws_sdk_sts::{
-    error::{ProvideErrorMetadata, SdkError},
+    config::{
+        ConfigBag, Intercept, RuntimeComponents, interceptors::BeforeDeserializationInterceptorContextRef as Answered,
+    },
+    error::{BoxError, ProvideErrorMetadata, SdkError},
     operation::RequestId,
 };
 use aws_smithy_runtime_api::client::{
@@ -16,6 +22,7 @@ use aws_smithy_runtime_api::client::{
 };
 
 use crate::{
+    cluster::moment::Moment,
     error::{Failure, chain},
     https,
     settings::Settings,
@@ -114,8 +121,18 @@ pub async fn connect(settings: &Settings) -> Result<Aws, Failure> {
 /// # Errors
 /// When there are no credentials, or they are not accepted.
 pub async fn identity(aws: &Aws) -> Result<Identity, Failure> {
+    identity_and_lead(aws, &Lead::default()).await
+}
+
+/// The same, and `lead` knows afterwards what time AWS has, also when there is no identity.
+///
+/// # Errors
+/// Those of [`identity`].
+pub async fn identity_and_lead(aws: &Aws, lead: &Lead) -> Result<Identity, Failure> {
     let answer = aws_sdk_sts::Client::new(&aws.config)
         .get_caller_identity()
+        .customize()
+        .interceptor(lead.clone())
         .send()
         .await
         .map_err(|error| failure("AWS did not say whose credentials these are (sts:GetCallerIdentity)", &error))?;
@@ -125,6 +142,36 @@ pub async fn identity(aws: &Aws) -> Result<Identity, Failure> {
     // arn:PARTITION:sts::ACCOUNT:…: the only place that says which partition these credentials belong to.
     let partition = arn.split(':').nth(1).unwrap_or("aws").to_owned();
     Ok(Identity { account, partition, arn })
+}
+
+/// How far the clock of AWS is ahead of this machine's, by the header `Date` of its first answer.
+#[derive(Clone, Debug, Default)]
+pub struct Lead(Arc<OnceLock<i64>>);
+
+impl Lead {
+    /// Seconds, negative where AWS is behind; `None` while AWS has not answered.
+    #[must_use]
+    pub fn seconds(&self) -> Option<i64> {
+        self.0.get().copied()
+    }
+}
+
+impl Intercept for Lead {
+    fn name(&self) -> &'static str {
+        "Lead"
+    }
+
+    fn read_before_deserialization(
+        &self,
+        answered: &Answered<'_>,
+        _: &RuntimeComponents,
+        _: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        if let Some(date) = answered.response().headers().get("date").and_then(Moment::of_http_date) {
+            self.0.get_or_init(|| date.since(Moment::here()));
+        }
+        Ok(())
+    }
 }
 
 /// `message` with the AWS error's code and request id kept as its cause, and a way out where one is known.
@@ -180,6 +227,9 @@ where
     E: ProvideErrorMetadata + std::error::Error + 'static,
 {
     match code(error) {
+        _ if error.as_service_error().is_some_and(|error| about_the_clock(error.code(), error.message())) => Some(
+            "This machine's clock is wrong: AWS refuses signatures of another time than its own. Have it set by NTP (timedatectl set-ntp true), then repeat the command.",
+        ),
         Some(code) if EXPIRED.contains(&code) => {
             Some("The credentials have expired. Log in again (for example: aws sso login), then repeat the command.")
         }
@@ -192,6 +242,14 @@ where
         Some(_) => None,
         None => no_answer(&chain(error)),
     }
+}
+
+/// The same code tells of a wrong key and of a wrong clock; the words tell which (IAM user guide, "Troubleshoot Signature
+/// Version 4").
+fn about_the_clock(code: Option<&str>, message: Option<&str>) -> bool {
+    let words = ["Signature expired", "Signature not yet current"];
+    matches!(code, Some("RequestTimeTooSkewed" | "RequestInTheFuture"))
+        || message.is_some_and(|message| words.iter().any(|words| message.contains(words)))
 }
 
 /// What to do when no answer came, from the text of the chain: the SDK keeps these causes private.
@@ -216,7 +274,7 @@ mod tests {
         retries::classifiers::{ClassifyRetry, RetryAction},
     };
 
-    use super::{UNANSWERED, UnansweredSoon, no_answer, unanswered};
+    use super::{UNANSWERED, UnansweredSoon, about_the_clock, no_answer, unanswered};
 
     #[test]
     fn what_nobody_answers_is_given_up_soon_and_an_answer_begins_the_count_anew() {
@@ -245,6 +303,21 @@ mod tests {
             "dispatch failure: other: no credentials found in chain. Attempted:\nEnvironment: not set\nProfile: none";
         assert!(unanswered(listed).starts_with("no credentials were found") && !unanswered(listed).contains('\n'));
         assert_eq!(unanswered("a\nb"), "a b");
+    }
+
+    #[test]
+    fn a_wrong_clock_is_told_from_a_wrong_key() {
+        for (name, code, message, clock) in [
+            ("S3", "RequestTimeTooSkewed", "The difference between the request time and ours is too large.", true),
+            ("late", "SignatureDoesNotMatch", "Signature expired: 20260101T000000Z is now earlier than", true),
+            ("early", "SignatureDoesNotMatch", "Signature not yet current: 20270101T000000Z is still later", true),
+            ("JSON", "InvalidSignatureException", "Signature expired: 20260101T000000Z is now earlier than", true),
+            ("key", "SignatureDoesNotMatch", "The request signature we calculated does not match", false),
+            ("token", "ExpiredToken", "The security token included in the request is expired", false),
+        ] {
+            assert_eq!(about_the_clock(Some(code), Some(message)), clock, "{name}");
+        }
+        assert!(!about_the_clock(None, None));
     }
 
     #[test]

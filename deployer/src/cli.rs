@@ -89,7 +89,11 @@ pub enum Command {
     #[command(after_help = "Example:\n  deployer destroy --region eu-west-1 --context staging")]
     Destroy(DestroyArgs),
     /// Print the least that whoever deploys must be permitted, as an IAM policy
-    #[command(after_help = "Example:\n  deployer iam-policy --account 111122223333 --region eu-west-1 > policy.json")]
+    #[command(
+        after_help = "Example:\n  deployer iam-policy --account 111122223333 --region eu-west-1 > policy.json\n\n\
+        deployer doctor tells whether it is all there. For that it needs iam:SimulatePrincipalPolicy (and iam:GetRole) on\n\
+        whoever deploys, lambda:GetAccountSettings and lambda:GetFunctionConcurrency besides; a deploy does without them."
+    )]
     IamPolicy(IamPolicyArgs),
     /// Look for what would stop a deploy or a cluster, each with its fix
     #[command(after_help = "Example:\n  deployer doctor --context staging\n\nExit code 5 when there is a problem.")]

@@ -15,8 +15,8 @@ use local_world::{counts, root, seed, story};
 use crate::report::Report;
 use crate::tail::{self, Tail};
 use crate::{
-    busy, canaries, killed, leftovers, operating, pipes, policy, provisioned, recovery, reviews, several, updates,
-    webhook,
+    busy, canaries, killed, leftovers, operating, permitted, pipes, policy, provisioned, recovery, reviews, several,
+    updates, webhook,
 };
 
 #[tokio::test(flavor = "multi_thread")]
@@ -71,6 +71,7 @@ async fn act(report: &mut Report, world: &Addresses, cluster: &Kubernetes, deplo
     report.scenario("create: scanned by ENHANCED scanning of the registry", enhanced(world, cluster)).await;
     // Outages, in which the API server itself logs the URL that it cannot reach: after the search for secrets.
     webhook::run(cluster, deployer, report).await;
+    report.scenario("doctor: by who has the least policy, and less", permitted::run(world, deployer)).await;
     report.scenario("destroy: webhook and stack are gone, Pods are admitted", destroy(cluster, deployer)).await;
     report
         .scenario("destroy: again is a success", async { deployer.destroy(false).await?.well("destroy").map(drop) })

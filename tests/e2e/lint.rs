@@ -1,5 +1,7 @@
-//! The rendered templates under AWS's own resource schemas, as cfn-lint carries them, and under the rules of checkov.
+//! The rendered templates under AWS's own resource schemas, as cfn-lint carries them, and under the rules of checkov and,
+//! by cfn-guard, of AWS Control Tower.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -17,6 +19,7 @@ const OPTIONS: &str = "
 tracing = true
 reserved_concurrency = 50
 provisioned_concurrency = 5
+log_retention_days = 365
 log_kms_key_arn = 'arn:aws:kms:eu-west-1:111122223333:key/0a1b2c3d-0a1b-0a1b-0a1b-0a1b2c3d4e5f'
 [domain]
 name = 'webhook.example.com'
@@ -26,6 +29,30 @@ truststore_version = 'v1'
 client_identity = 'client.pem'
 default_endpoint = false
 ";
+
+/// What the guard rules registry calls the rules of Control Tower that fail here. Suppressions are for the registry, which
+/// reads them; Control Tower has no way to suppress.
+const IN_THE_REGISTRY: [(&str, &str); 9] = [
+    ("api_gw_v2_authorization_type_configured_check", "API_GWV2_AUTHORIZATION_TYPE_CONFIGURED"),
+    ("cloudwatch_log_group_encrypted_check", "CLOUDWATCH_LOG_GROUP_ENCRYPTED"),
+    ("cloudwatch_log_group_retention_period_check", "CW_LOGGROUP_RETENTION_PERIOD_CHECK"),
+    ("lambda_function_public_access_prohibited_check", "LAMBDA_FUNCTION_PUBLIC_ACCESS_PROHIBITED"),
+    ("lambda_inside_vpc_check", "LAMBDA_INSIDE_VPC"),
+    ("s3_bucket_default_encryption_kms_check", "S3_DEFAULT_ENCRYPTION_KMS"),
+    ("s3_bucket_logging_enabled_check", "S3_BUCKET_LOGGING_ENABLED"),
+    ("s3_bucket_object_lock_enabled_check", "S3_BUCKET_DEFAULT_LOCK_ENABLED"),
+    ("s3_event_notifications_enabled_check", "S3_EVENT_NOTIFICATIONS_ENABLED"),
+];
+
+/// Rules of the registry that Control Tower has not, so that nothing here sees whether they fail.
+const OF_THE_REGISTRY_ALONE: [&str; 6] = [
+    "IAM_POLICYDOCUMENT_NO_WILDCARD_RESOURCE",
+    "LAMBDA_CONCURRENCY_CHECK",
+    "LAMBDA_DLQ_CHECK",
+    "S3_BUCKET_REPLICATION_ENABLED",
+    "S3_BUCKET_SSL_REQUESTS_ONLY",
+    "SNS_ENCRYPTED_KMS",
+];
 
 #[test]
 fn cfn_lint_finds_nothing_in_four_regions_of_three_partitions() {
@@ -72,6 +99,74 @@ fn checkov_finds_nothing_but_what_is_suppressed_with_a_reason() {
         assert!(reason.split_whitespace().count() > 5, "{check}: no reason");
     }
     std::fs::remove_dir_all(&dir).expect("it can be removed");
+}
+
+#[test]
+fn cfn_guard_finds_what_is_suppressed_with_a_reason_and_nothing_else() {
+    let checkout = root::checkout().expect("the tests run in a checkout");
+    let dir = folder(&checkout, "guard");
+    let environment = linters(&checkout);
+    for path in templates(&dir) {
+        let output = Command::new(environment.join("bin/cfn-guard"))
+            .args(["validate", "--structured", "--show-summary", "none", "--output-format", "json", "--rules"])
+            .arg(environment.join("share/guard-rules"))
+            .arg("--data")
+            .arg(&path)
+            .output()
+            .expect("cfn-guard starts");
+        let said = String::from_utf8_lossy(&output.stdout);
+        let report: Value = serde_json::from_str(&said).unwrap_or_else(|error| {
+            panic!("{}: {error}\n{said}{}", output.status, String::from_utf8_lossy(&output.stderr))
+        });
+        let looked =
+            ["compliant", "not_applicable", "not_compliant"].map(|kind| report[0][kind].as_array().map_or(0, Vec::len));
+        assert!(looked.iter().sum::<usize>() > 200, "it has not all rules: {looked:?}");
+        let text = std::fs::read_to_string(&path).expect("it was written");
+        // What becomes a function only when the template is transformed is judged by those who transform it.
+        let judged = |(resource, rule): &(String, String)| {
+            !text.contains(&format!("  {resource}:\n    Type: AWS::Serverless::"))
+                && !OF_THE_REGISTRY_ALONE.contains(&rule.as_str())
+        };
+        let suppressed: BTreeSet<_> = suppressed(&text).into_iter().filter(judged).collect();
+        assert_eq!(failing(&report[0]), suppressed, "{}: what fails, and what is suppressed", path.display());
+    }
+    std::fs::remove_dir_all(&dir).expect("it can be removed");
+}
+
+/// Resource and rule, by the registry's name where it has one.
+fn failing(report: &Value) -> BTreeSet<(String, String)> {
+    let mut found = BTreeSet::new();
+    for rule in report["not_compliant"].as_array().into_iter().flatten() {
+        let name = rule["Rule"]["name"].as_str().unwrap_or_default();
+        let name = IN_THE_REGISTRY.iter().find(|(theirs, _)| *theirs == name).map_or(name, |(_, registry)| registry);
+        for rest in rule.to_string().split("/Resources/").skip(1) {
+            let resource = rest.split(|c: char| !c.is_ascii_alphanumeric()).next().unwrap_or_default();
+            found.insert((resource.to_owned(), name.to_owned()));
+        }
+    }
+    found
+}
+
+/// Resource and rule, each with its reason in a comment before it.
+fn suppressed(text: &str) -> BTreeSet<(String, String)> {
+    let document: Value = serde_saphyr::from_str(text).expect("a template is YAML");
+    let lines: Vec<&str> = text.lines().map(str::trim).collect();
+    let mut found = BTreeSet::new();
+    for (name, resource) in document["Resources"].as_object().expect("a template has resources") {
+        for rule in resource["Metadata"]["guard"]["SuppressedRules"].as_array().into_iter().flatten() {
+            let rule = rule.as_str().expect("a rule is a name");
+            found.insert((name.clone(), rule.to_owned()));
+            for (at, _) in lines.iter().enumerate().filter(|(_, line)| **line == format!("- {rule}")) {
+                let words = lines[..at]
+                    .iter()
+                    .rev()
+                    .take_while(|line| line.starts_with('#'))
+                    .flat_map(|line| line.split_whitespace());
+                assert!(words.count() > 6, "{name}: {rule} is suppressed without a reason");
+            }
+        }
+    }
+    found
 }
 
 fn folder(checkout: &Path, name: &str) -> PathBuf {

@@ -15,6 +15,7 @@ mod leftovers;
 mod lint;
 mod mutual;
 mod operating;
+mod permitted;
 mod person;
 mod pipes;
 mod policy;

@@ -184,11 +184,20 @@ async fn rotate(cluster: &Kubernetes, deployer: &Deployer) -> Result<()> {
 }
 
 async fn doctor(cluster: &Kubernetes, deployer: &Deployer) -> Result<()> {
-    let well = ["ok       credentials", "ok       stack", "ok       bucket", "ok       cluster", "ok       webhook"];
+    let well = [
+        "ok       clock",
+        "ok       credentials",
+        "the account's root user",
+        "ok       stack",
+        "ok       bucket",
+        "ok       concurrency",
+        "ok       cluster",
+        "ok       webhook",
+    ];
     ended(&deployer.run(&["doctor"], false).await?, 0, &well)?;
     edit(cluster, &json!({ "timeoutSeconds": 2 })).await?;
     let finished = deployer.without_aws().run(&["doctor"], false).await?;
-    ended(&finished, CHANGED, &["PROBLEM  credentials", "PROBLEM  timeout", "ok       cluster"])?;
+    ended(&finished, CHANGED, &["PROBLEM  credentials", "PROBLEM  timeout", "ok       cluster", "note     drift"])?;
     edit(cluster, &json!({ "timeoutSeconds": 5 })).await
 }
 

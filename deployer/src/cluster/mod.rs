@@ -16,7 +16,7 @@ pub mod webhook;
 mod wire;
 
 use kube::{Client, Error};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use self::wire::{api_status, describe};
 use crate::error::Failure;
@@ -69,7 +69,8 @@ impl Cluster {
     pub async fn check_permissions(&self) -> Result<(), Failure> {
         let mut missing = Vec::new();
         for verb in ["get", "create", "patch", "delete"] {
-            if !self.may(verb).await? {
+            let on = json!({ "group": "admissionregistration.k8s.io", "resource": "validatingwebhookconfigurations" });
+            if !self.may(verb, on).await? {
                 missing.push(verb);
             }
         }
@@ -84,13 +85,28 @@ impl Cluster {
         .with_hint(MAY_NOT))
     }
 
-    async fn may(&self, verb: &str) -> Result<bool, Failure> {
+    /// Of what is created in a dry run to prove that the webhook is asked, what we may not create in `default`.
+    ///
+    /// # Errors
+    /// When the cluster cannot be reached.
+    pub async fn not_permitted_to_prove(&self) -> Result<Vec<&'static str>, Failure> {
+        let mut missing = Vec::new();
+        for (group, resource) in [("", "pods"), ("apps", "deployments")] {
+            let on = json!({ "group": group, "resource": resource, "namespace": "default" });
+            if !self.may("create", on).await? {
+                missing.push(resource);
+            }
+        }
+        Ok(missing)
+    }
+
+    /// `on` has the group, the resource and, where it is in one, the namespace.
+    async fn may(&self, verb: &str, mut on: Value) -> Result<bool, Failure> {
+        on["verb"] = json!(verb);
         let review = json!({
             "apiVersion": "authorization.k8s.io/v1",
             "kind": "SelfSubjectAccessReview",
-            "spec": { "resourceAttributes": {
-                "group": "admissionregistration.k8s.io", "resource": "validatingwebhookconfigurations", "verb": verb,
-            } },
+            "spec": { "resourceAttributes": on },
         });
         let answer = self.post(REVIEWS, &review).await.map_err(|error| self.unreachable(&error))?;
         Ok(answer.body["status"]["allowed"].as_bool().unwrap_or(false))

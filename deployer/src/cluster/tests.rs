@@ -85,7 +85,8 @@ impl Server {
     fn answer(&self, method: &Method, uri: &str, body: &[u8]) -> (u16, Value) {
         if uri.contains("/selfsubjectaccessreviews") {
             let review: Value = serde_json::from_slice(body).unwrap();
-            let allowed = review["spec"]["resourceAttributes"]["verb"] != "patch";
+            let on = &review["spec"]["resourceAttributes"];
+            let allowed = on["verb"] != "patch" && on["resource"] != "deployments";
             return (201, json!({ "status": { "allowed": allowed } }));
         }
         if uri.contains("/deployments?dryRun=All") {
@@ -328,6 +329,12 @@ async fn the_caller_of_our_webhook_is_read_back() {
 async fn missing_permissions_are_named() {
     let failure = Server::with(None, Admission::ByUs).cluster().check_permissions().await.unwrap_err();
     assert!(failure.message.contains("may not patch validatingwebhookconfigurations"), "{}", failure.message);
+}
+
+#[tokio::test]
+async fn what_may_not_be_created_to_prove_it_is_named() {
+    let cluster = Server::with(None, Admission::ByUs).cluster();
+    assert_eq!(cluster.not_permitted_to_prove().await, Ok(vec!["deployments"]));
 }
 
 #[tokio::test]

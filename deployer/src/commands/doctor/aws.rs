@@ -1,10 +1,10 @@
-//! The part of AWS: who we are there, the stack, the bucket.
+//! The part of AWS: who we are there and what we may do, its clock, the stack, the bucket, what Lambda has left.
 
 use std::time::Duration;
 
-use super::Finding;
+use super::{Finding, clock, concurrency, permissions};
 use crate::{
-    aws::{self, Aws, Identity},
+    aws::{self, Aws, Identity, Lead},
     commands::site::Account,
     error::Failure,
     settings::Settings,
@@ -20,21 +20,18 @@ const PATIENCE: Duration = Duration::from_secs(10);
 
 /// The stack, if there is one that can be read.
 pub(super) async fn look(settings: &Settings, findings: &mut Vec<Finding>) -> Option<Stack> {
-    let identity = match identity(settings).await {
-        Ok((aws, identity)) => {
-            let Identity { account, partition, arn } = &identity;
-            findings.push(Finding::ok(
-                "credentials",
-                format!("{arn}, account {account} ({partition}), region {}", aws.region),
-            ));
-            findings.extend(partition_of(&aws.region, partition));
-            identity
-        }
+    let (aws, identity) = match who(settings, findings).await {
+        Ok(known) => known,
         Err(failure) => {
             findings.push(Finding::failed("credentials", failure));
             return None;
         }
     };
+    let Identity { account, partition, arn } = &identity;
+    let who = format!("{arn}, account {account} ({partition}), region {}", aws.region);
+    findings.push(Finding::ok("credentials", who));
+    findings.extend(partition_of(&aws.region, partition));
+    findings.extend(permissions::look(settings, &aws, &identity).await);
     let account = match Account::look(settings).await {
         Ok(account) => account,
         Err(failure) => {
@@ -45,6 +42,7 @@ pub(super) async fn look(settings: &Settings, findings: &mut Vec<Finding>) -> Op
     findings.push(state_of(account.stack.name(), account.found.as_ref()));
     let name = settings.artifact_bucket.clone().unwrap_or_else(|| account.bucket_name());
     findings.push(bucket(settings, &account, &identity, &name).await);
+    findings.push(concurrency::look(settings, &aws, account.found.as_ref()).await);
     account.found
 }
 
@@ -63,16 +61,22 @@ fn state_of(name: &str, found: Option<&Stack>) -> Finding {
     Finding::failed("stack", failure.with_hint("deployer deploy says what can be done and asks."))
 }
 
-async fn identity(settings: &Settings) -> Result<(Aws, Identity), Failure> {
+async fn who(settings: &Settings, findings: &mut Vec<Finding>) -> Result<(Aws, Identity), Failure> {
     let aws = aws::connect(settings).await?;
-    // A clock that is wrong by more than five minutes is told here: AWS refuses the signature.
-    let asked = tokio::time::timeout(PATIENCE, aws::identity(&aws)).await;
-    let identity = asked.unwrap_or_else(|_| {
+    let identity = identity(&aws, findings).await?;
+    Ok((aws, identity))
+}
+
+/// The clock is looked at on the way: AWS says its time also where it refuses.
+async fn identity(aws: &Aws, findings: &mut Vec<Finding>) -> Result<Identity, Failure> {
+    let lead = Lead::default();
+    let asked = tokio::time::timeout(PATIENCE, aws::identity_and_lead(aws, &lead)).await;
+    findings.extend(lead.seconds().map(clock::aws));
+    asked.unwrap_or_else(|_| {
         Err(Failure::new(format!("AWS gave no answer within {} s", PATIENCE.as_secs())).with_hint(
             "Check the network, HTTPS_PROXY and NO_PROXY, AWS_ENDPOINT_URL if it is set, and the credentials' own source.",
         ))
-    })?;
-    Ok((aws, identity))
+    })
 }
 
 /// Credentials of one partition are unknown in the regions of another.
@@ -109,8 +113,39 @@ async fn bucket(settings: &Settings, account: &Account, identity: &Identity, nam
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test may panic")]
 mod tests {
-    use super::*;
+    use super::{
+        super::{State, wire},
+        *,
+    };
+
+    #[tokio::test]
+    async fn a_wrong_clock_is_told_also_where_aws_refuses_the_signature_for_it() {
+        // A time that no machine has which runs this.
+        let aws = wire::dated("Wed, 01 Jan 2020 00:00:00 GMT", |_| {
+            let words = "Signature not yet current: 20261124T200000Z is still later than 20200101T000500Z";
+            let error = format!("<Error><Code>SignatureDoesNotMatch</Code><Message>{words}</Message></Error>");
+            (403, format!("<ErrorResponse>{error}</ErrorResponse>"))
+        });
+        let mut findings = Vec::new();
+        let failure = identity(&aws, &mut findings).await.unwrap_err();
+        assert!(failure.hint.as_deref().unwrap().starts_with("This machine's clock is wrong"), "{failure:?}");
+        let [clock] = findings.as_slice() else { panic!("{findings:?}") };
+        assert!(clock.state == State::Problem && clock.text.contains(" s ahead of that of AWS"), "{clock:?}");
+    }
+
+    #[tokio::test]
+    async fn an_answer_without_a_date_says_nothing_of_clocks() {
+        let aws = wire::aws(|_| {
+            let known = "<Account>111122223333</Account><Arn>arn:aws:iam::111122223333:user/alice</Arn>";
+            let result = format!("<GetCallerIdentityResult>{known}</GetCallerIdentityResult>");
+            (200, format!("<GetCallerIdentityResponse>{result}</GetCallerIdentityResponse>"))
+        });
+        let mut findings = Vec::new();
+        assert_eq!(identity(&aws, &mut findings).await.unwrap().account, "111122223333");
+        assert_eq!(findings, []);
+    }
 
     #[test]
     fn credentials_of_another_partition_than_the_region_are_a_problem() {

@@ -2,15 +2,18 @@
 
 use serde_json::Value;
 
-use super::Finding;
+use super::{Finding, clock};
 use crate::{
     cluster::{
         Cluster,
+        drift::differences,
         moment::Moment,
         pause, policy,
         proof::{self, Proof},
         webhook::{ENTRY, Existing},
     },
+    commands::status,
+    error::Failure,
     patience::Patience,
     settings::{FailurePolicy, Settings},
     stack::Stack,
@@ -20,8 +23,6 @@ use crate::{
 const LIFE_SUPPORT: [&str; 2] = ["kube-system", "kube-node-lease"];
 /// The API of the stack answers within 4.5 seconds: who waits for less gives up on a verdict that is on its way.
 const SHORTEST_TIMEOUT: u64 = 5;
-/// AWS refuses signatures that are older than five minutes.
-const LONGEST_SKEW: i64 = 240;
 /// Match conditions, which a pause is made of, are always there from here on.
 const FIRST_WITH_CONDITIONS: u64 = 30;
 
@@ -31,9 +32,10 @@ pub(super) async fn look(settings: &Settings, cluster: &Cluster, stack: Option<&
         return;
     }
     findings.push(Finding::ok("cluster", format!("{}: it answers, and we may register a webhook", cluster.place())));
-    findings.extend(clock(cluster.now().await.since(Moment::here())));
+    findings.extend(proof(cluster.not_permitted_to_prove().await));
+    findings.extend(clock::cluster(cluster.now().await.since(Moment::here())));
     findings.extend(cluster.minor_version().await.and_then(version));
-    if cluster.server().contains(".eks.amazonaws.com") {
+    if is_eks(cluster.server()) {
         findings.push(Finding::note(
             "egress",
             "EKS calls the webhook from its own network, which reaches the internet unless the cluster's controlPlaneEgressMode leads its traffic through your VPC",
@@ -41,7 +43,7 @@ pub(super) async fn look(settings: &Settings, cluster: &Cluster, stack: Option<&
         ));
     }
     match cluster.our_webhook(&settings.webhook_name()).await {
-        Ok(Some(existing)) => webhook(settings, cluster, &existing, findings).await,
+        Ok(Some(existing)) => webhook(settings, cluster, stack, &existing, findings).await,
         Ok(None) if stack.is_some() => findings.push(Finding::problem(
             "webhook",
             "there is a stack, and no webhook in this cluster: nothing is judged",
@@ -52,7 +54,13 @@ pub(super) async fn look(settings: &Settings, cluster: &Cluster, stack: Option<&
     }
 }
 
-async fn webhook(settings: &Settings, cluster: &Cluster, existing: &Existing, findings: &mut Vec<Finding>) {
+async fn webhook(
+    settings: &Settings,
+    cluster: &Cluster,
+    stack: Option<&Stack>,
+    existing: &Existing,
+    findings: &mut Vec<Finding>,
+) {
     let object = existing.object();
     if let Some(manager) = existing.manager() {
         findings.push(Finding::note(
@@ -65,6 +73,10 @@ async fn webhook(settings: &Settings, cluster: &Cluster, existing: &Existing, fi
         findings.push(Finding::problem("pause", pause.to_string(), "Wait, or end it: deployer webhook resume"));
     }
     findings.extend(lockout(object));
+    findings.extend(
+        status::webhook::wanted(settings, stack, existing)
+            .map_or_else(|failure| Some(Finding::failed("drift", failure)), |wanted| drift(&wanted, object)),
+    );
     findings.push(asked(settings, cluster, existing).await);
 }
 
@@ -92,12 +104,31 @@ async fn asked(settings: &Settings, cluster: &Cluster, existing: &Existing) -> F
     }
 }
 
-fn clock(skew: i64) -> Option<Finding> {
-    (skew.abs() > LONGEST_SKEW).then(|| {
+/// The second is that of clusters with IPv6 (EKS user guide, "Cluster API server endpoint").
+fn is_eks(server: &str) -> bool {
+    server.contains(".eks.amazonaws.com") || server.contains(".eks-cluster.")
+}
+
+/// A deploy proves what it registers by a Pod and a Deployment in a dry run, which takes the right to create them.
+fn proof(missing: Result<Vec<&'static str>, Failure>) -> Option<Finding> {
+    let missing = missing.unwrap_or_default().join(" and ");
+    (!missing.is_empty()).then(|| {
         Finding::problem(
-            "clock",
-            format!("this machine's clock and the API server's differ by {} s", skew.abs()),
-            "Set this machine's clock (NTP): AWS refuses requests of a wrong one.",
+            "cluster",
+            format!("we may not create {missing} in default, by which a deploy proves in a dry run that the webhook is asked"),
+            "Have a Role with that verb bound to you, or use another --context.",
+        )
+    })
+}
+
+/// Another version or other settings registered it, or somebody changed it.
+fn drift(wanted: &Value, found: &Value) -> Option<Finding> {
+    let fields: Vec<String> = differences(wanted, found).into_iter().map(|difference| difference.field).collect();
+    (!fields.is_empty()).then(|| {
+        Finding::note(
+            "drift",
+            format!("the webhook is not what this version would register with these settings: {}", fields.join(", ")),
+            "deployer webhook check shows both; deployer deploy brings it back.",
         )
     })
 }
@@ -115,7 +146,9 @@ fn version(minor: u64) -> Option<Finding> {
 /// What in the entry about Pods could keep a cluster from coming back.
 fn lockout(object: &Value) -> Vec<Finding> {
     let entries = object["webhooks"].as_array();
-    let Some(entry) = entries.and_then(|entries| entries.iter().find(|entry| entry["name"] == ENTRY)) else {
+    let (pods, others): (Vec<&Value>, Vec<&Value>) =
+        entries.into_iter().flatten().partition(|entry| entry["name"] == ENTRY);
+    let Some(entry) = pods.first() else {
         return vec![Finding::problem(
             "webhook",
             format!("it has no entry {ENTRY}: Pods are not judged"),
@@ -123,6 +156,14 @@ fn lockout(object: &Value) -> Vec<Finding> {
         )];
     };
     let mut findings = Vec::new();
+    for other in others.iter().filter(|other| other["failurePolicy"] == "Fail") {
+        let name = other["name"].as_str().unwrap_or_default();
+        findings.push(Finding::problem(
+            "lockout",
+            format!("{name} is there to warn, and its failurePolicy Fail stops what it cannot be asked about"),
+            "Run deployer deploy, which sets it to Ignore.",
+        ));
+    }
     let judged: Vec<&str> =
         LIFE_SUPPORT.into_iter().filter(|name| !excludes(&entry["namespaceSelector"], name)).collect();
     if !judged.is_empty() {
@@ -178,6 +219,7 @@ mod tests {
         for (pointer, value, of) in [
             (names, json!(["kube-node-lease"]), "lockout"),
             ("/webhooks/0/namespaceSelector", json!({}), "lockout"),
+            ("/webhooks/1/failurePolicy", json!("Fail"), "lockout"),
             ("/webhooks/0/timeoutSeconds", json!(1), "timeout"),
             ("/webhooks/0/name", json!("x.y.z"), "webhook"),
         ] {
@@ -189,9 +231,36 @@ mod tests {
     }
 
     #[test]
-    fn a_wrong_clock_and_an_old_cluster_are_told() {
-        assert_eq!((clock(240), clock(-240)), (None, None));
-        assert!(clock(-241).is_some() && clock(3600).is_some());
+    fn a_webhook_of_other_settings_is_noted_field_by_field() {
+        assert_eq!(drift(&object(), &object()), None);
+        let mut found = object();
+        found["webhooks"][0]["timeoutSeconds"] = json!(9);
+        let finding = drift(&object(), &found).unwrap();
+        assert!(finding.text.contains("timeoutSeconds of pods.ecr-compliance.webhook"), "{finding:?}");
+    }
+
+    #[test]
+    fn what_the_proof_of_a_deploy_may_not_create_is_a_problem() {
+        assert_eq!(proof(Ok(vec![])), None);
+        let finding = proof(Ok(vec!["pods", "deployments"])).unwrap();
+        assert!(finding.text.contains("may not create pods and deployments in default"), "{finding:?}");
+    }
+
+    #[test]
+    fn eks_is_known_by_its_endpoints() {
+        for (server, eks) in [
+            ("https://0A1B.gr7.eu-west-1.eks.amazonaws.com", true),
+            ("https://0A1B.yl4.cn-north-1.eks.amazonaws.com.cn", true),
+            ("https://0A1B.gr7.eks-cluster.eu-west-1.api.aws", true),
+            ("https://10.1.2.3:6443", false),
+            ("https://eks.example.com", false),
+        ] {
+            assert_eq!(is_eks(server), eks, "{server}");
+        }
+    }
+
+    #[test]
+    fn an_old_cluster_is_told() {
         assert!(version(29).is_some() && version(30).is_none());
     }
 }

@@ -8,7 +8,7 @@ mod screen;
 mod stack;
 #[cfg(test)]
 mod tests;
-mod webhook;
+pub(super) mod webhook;
 
 use std::time::{Duration, SystemTime};
 

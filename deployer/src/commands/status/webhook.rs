@@ -113,7 +113,11 @@ fn knows(stack: &Stack, found: &Existing) -> Option<bool> {
 }
 
 /// What the settings say, with the caller that is there: a deploy would keep it too.
-fn wanted(settings: &Settings, stack: Option<&Stack>, found: &Existing) -> Result<Value, Failure> {
+pub(in crate::commands) fn wanted(
+    settings: &Settings,
+    stack: Option<&Stack>,
+    found: &Existing,
+) -> Result<Value, Failure> {
     let of_stack = stack.and_then(|stack| stack.outputs.get(synth::OUTPUT_API_ENDPOINT));
     // Where neither says it, the endpoint is no matter of this part.
     let endpoint = settings.cluster.endpoint.as_ref().or(of_stack).map(String::as_str);
