@@ -46,7 +46,7 @@ async fn by_hand(stack: &Stack, cluster: &Kubernetes, deployer: &Deployer) -> Re
     let told = "were turned by other means than the deployer";
     stack.turn(&[("IgnoredNamespaces", NAMESPACE)]).await?;
     story::nginx_is_denied(cluster).await?;
-    ended(&deployer.run(&["status"], false).await?, CHANGED, &["needs attention", told])?;
+    ended(&deployer.run(&["status"], false).await?, CHANGED, &["attention ", told])?;
     let [flag, path] = deployer.function();
     ended(&deployer.run(&["plan", "--exit-code", &flag, &path], false).await?, CHANGED, &[told, "~ Function "])?;
 

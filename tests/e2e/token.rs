@@ -197,6 +197,7 @@ async fn judged(server: &Second) -> Result<()> {
 /// The world's own API server has no file with a token, so the function's own answer is seen and the cluster's proof fails.
 async fn without(world: &Addresses, first: &Kubernetes, deployer: &Deployer) -> Result<()> {
     let token = "0123456789abcdef".repeat(4);
+    deployer.configure("")?;
     deployer.deploy(false).await?.well("deploy")?;
     let in_url = first.webhook_url(STACK).await?;
     deployer.configure("credentials = \"bearer\"")?;
