@@ -4,6 +4,7 @@
 //! that a function would spend most of its start on it. This file must not know which service is called; it says of an error
 //! only what the SDK has to know to try again.
 
+mod lookup;
 mod roots;
 
 use std::error::Error;
@@ -25,7 +26,9 @@ use hyper_util::rt::{TokioExecutor, TokioTimer};
 use rustls::crypto::ring;
 use rustls::{ClientConfig, RootCertStore};
 
-type Pool = legacy::Client<HttpsConnector<connect::HttpConnector>, SdkBody>;
+use lookup::Lookup;
+
+type Pool = legacy::Client<HttpsConnector<connect::HttpConnector<Lookup>>, SdkBody>;
 type AnyError = Box<dyn Error + Send + Sync>;
 
 /// A client that gives up on a TCP connection after `connect_timeout`. It pools connections and trusts what the system
@@ -38,7 +41,7 @@ pub fn client(connect_timeout: Duration) -> Result<SharedHttpClient, rustls::Err
 }
 
 fn pool(roots: RootCertStore, connect_timeout: Duration) -> Result<Pool, rustls::Error> {
-    let mut tcp = connect::HttpConnector::new();
+    let mut tcp = connect::HttpConnector::new_with_resolver(Lookup::default());
     tcp.enforce_http(false);
     tcp.set_nodelay(true);
     tcp.set_connect_timeout(Some(connect_timeout));
