@@ -164,6 +164,21 @@ fn every_bad_review_gets_one_sentence_with_the_field_and_the_way_out() {
             "`request.object` is not shaped like one",
         ),
         (
+            "an empty object",
+            changed("/request/object", json!({})),
+            Some("u-1"),
+            "`request.object` has no `spec.containers`",
+        ),
+        ("a list", changed("/request/object", json!([])), Some("u-1"), "`request.object` has no `spec.containers`"),
+        ("no spec", changed("/request/object/spec", Value::Null), Some("u-1"), "has no `spec.containers`"),
+        ("a spec that is a list", changed("/request/object/spec", json!([])), Some("u-1"), "has no `spec.containers`"),
+        (
+            "no containers",
+            changed("/request/object/spec/containers", json!([])),
+            Some("u-1"),
+            "has no `spec.containers`",
+        ),
+        (
             "containers that are a text",
             changed("/request/object/spec/containers", json!("canary")),
             Some("u-1"),
@@ -193,9 +208,11 @@ fn every_bad_review_gets_one_sentence_with_the_field_and_the_way_out() {
 }
 
 #[test]
-fn an_update_without_its_object_is_refused_like_a_creation() {
+fn an_update_without_its_object_or_to_one_without_containers_is_refused_like_a_creation() {
     let refusal = refusal_of(review("UPDATE", &Value::Null, &pod(&["a"])).to_string().as_bytes());
     assert!(refusal.message.contains("a UPDATE without the Pod cannot be checked"), "{refusal:?}");
+    let refusal = refusal_of(review("UPDATE", &pod(&[]), &pod(&["a"])).to_string().as_bytes());
+    assert!(refusal.message.contains("has no `spec.containers`"), "{refusal:?}");
 }
 
 #[test]
@@ -209,11 +226,11 @@ fn bytes_that_are_not_text_are_refused() {
 #[test]
 fn a_review_that_is_too_long_is_answered_with_its_size_and_the_limit() {
     let mut new = pod(&["a"]);
-    new["metadata"]["annotations"] = json!({ "long": "x".repeat(3 << 20) });
+    new["metadata"]["annotations"] = json!({ "long": "x".repeat(6 << 20) });
     let body = review("CREATE", &new, &Value::Null).to_string();
     let refusal = refusal_of(body.as_bytes());
     assert_eq!((refusal.uid.as_deref(), refusal.code), (Some("u-1"), 413));
-    assert!(refusal.message.contains(&format!("has {} bytes, the limit is 2097152", body.len())), "{refusal:?}");
+    assert!(refusal.message.contains(&format!("has {} bytes, the limit is 6291456", body.len())), "{refusal:?}");
 }
 
 #[test]
