@@ -111,8 +111,8 @@ async fn an_answer_that_never_ends_is_given_up_before_it_fills_the_memory() {
     let port = server(move |mut stream| {
         let mut bytes = 0;
         if stream.write_all(b"HTTP/1.1 200 OK\r\n\r\n").is_ok() {
-            let chunk = [b' '; 1 << 16];
-            while stream.write_all(&chunk).is_ok() {
+            let chunk = " ".repeat(1 << 16);
+            while stream.write_all(chunk.as_bytes()).is_ok() {
                 bytes += chunk.len();
             }
         }

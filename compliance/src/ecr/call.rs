@@ -98,9 +98,9 @@ impl Call<'_> {
         all: &'a [T],
         name: fn(&T) -> Option<&str>,
     ) -> Result<BTreeMap<&'a str, &'a T>, Unavailable> {
-        let named: BTreeMap<&str, &T> = all.iter().filter_map(|one| Some((name(one)?, one))).collect();
-        let fits = named.len() == all.len() && named.keys().all(|name| names.contains(name));
-        if fits { Ok(named) } else { Err(error::unreadable_answer(self)) }
+        let said: BTreeMap<&str, &T> = all.iter().filter_map(|one| Some((name(one)?, one))).collect();
+        let fits = said.len() == all.len() && said.keys().all(|name| names.contains(name));
+        if fits { Ok(said) } else { Err(error::unreadable_answer(self)) }
     }
 
     /// What an answer about another registry's repository is worth.
