@@ -20,6 +20,7 @@ use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_types::body::SdkBody;
 use aws_smithy_types::retry::ErrorKind;
+use http_body_util::Limited;
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::{self, connect};
 use hyper_util::rt::{TokioExecutor, TokioTimer};
@@ -30,6 +31,14 @@ use lookup::Lookup;
 
 type Pool = legacy::Client<HttpsConnector<connect::HttpConnector<Lookup>>, SdkBody>;
 type AnyError = Box<dyn Error + Send + Sync>;
+
+/// The longest answer that is read. The longest one of ECR, a page of a thousand vulnerabilities, has some MiB; what never
+/// ended would fill the function's memory long before any deadline.
+const LONGEST_ANSWER: usize = 16 * 1024 * 1024;
+
+/// The longest head of an answer, and the most that is read at once. What is read at once is looked at in one go, in which no
+/// deadline is heard.
+const LONGEST_HEAD: usize = 64 * 1024;
 
 /// A client that gives up on a TCP connection after `connect_timeout`. It pools connections and trusts what the system
 /// trusts (`SSL_CERT_FILE` and `SSL_CERT_DIR` name other roots). Cheap to clone; make one per process.
@@ -49,6 +58,7 @@ fn pool(roots: RootCertStore, connect_timeout: Duration) -> Result<Pool, rustls:
     let connector = HttpsConnectorBuilder::new().with_tls_config(tls(roots)?).https_or_http().enable_http1();
     let pool = legacy::Client::builder(TokioExecutor::new())
         .pool_timer(TokioTimer::new())
+        .http1_max_buf_size(LONGEST_HEAD)
         .build(connector.wrap_connector(tcp));
     Ok(pool)
 }
@@ -84,7 +94,7 @@ impl HttpConnector for Https {
 async fn exchange(pool: &Pool, request: HttpRequest) -> Result<HttpResponse, ConnectorError> {
     let request = request.try_into_http1x().map_err(|error| ConnectorError::user(error.into()))?;
     let response = pool.request(request).await.map_err(|error| classified(error.into()))?;
-    HttpResponse::try_from(response.map(SdkBody::from_body_1_x))
+    HttpResponse::try_from(response.map(|body| SdkBody::from_body_1_x(Limited::new(body, LONGEST_ANSWER))))
         .map_err(|error| ConnectorError::other(error.into(), None))
 }
 

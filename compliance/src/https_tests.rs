@@ -104,3 +104,25 @@ async fn a_connection_that_is_closed_without_an_answer_may_be_tried_again() {
     let error = get(RootCertStore::empty(), &format!("http://127.0.0.1:{port}/")).await.unwrap_err();
     assert!(error.is_io() || error.as_other() == Some(ErrorKind::TransientError), "{error:?}");
 }
+
+#[tokio::test]
+async fn an_answer_that_never_ends_is_given_up_before_it_fills_the_memory() {
+    let (sent, sum) = std::sync::mpsc::channel();
+    let port = server(move |mut stream| {
+        let mut bytes = 0;
+        if stream.write_all(b"HTTP/1.1 200 OK\r\n\r\n").is_ok() {
+            let chunk = " ".repeat(1 << 16);
+            while stream.write_all(chunk.as_bytes()).is_ok() {
+                bytes += chunk.len();
+            }
+        }
+        sent.send(bytes).unwrap();
+    });
+    let request = HttpRequest::get(format!("http://127.0.0.1:{port}/")).unwrap();
+    let response = exchange(&pool(RootCertStore::empty(), PATIENCE).unwrap(), request).await.unwrap();
+    let error = http_body_util::BodyExt::collect(response.into_body()).await.unwrap_err();
+    assert!(error.to_string().contains("limit"), "{error}");
+    // What lies in the sockets of both sides was sent besides.
+    let sum = tokio::task::spawn_blocking(move || sum.recv_timeout(PATIENCE)).await.unwrap();
+    assert!(sum.unwrap() < 2 * LONGEST_ANSWER);
+}

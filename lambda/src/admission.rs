@@ -22,8 +22,9 @@ use crate::refusal::{Refusal, first_member, uid_of, unreadable};
 pub const API_VERSION: &str = "admission.k8s.io/v1";
 /// The only kind spoken.
 pub const KIND: &str = "AdmissionReview";
-/// Longest review that is judged. An API server takes objects of up to 1.5 MiB or so; a real Pod has a few KiB.
-pub const LIMIT_BYTES: usize = 2 * 1024 * 1024;
+/// Longest review that is judged: as long as an event of Lambda can be. A real Pod has a few KiB, but an API server takes
+/// requests of 3 MiB, and an update holds its object twice.
+pub const LIMIT_BYTES: usize = 6 * 1024 * 1024;
 
 /// `operation` of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -274,6 +275,13 @@ fn read_objects<'a, O: ReadObjects<'a>>(
     }
     check_is_pod(&request.kind, &request.resource)?;
     let new = new.ok_or_else(|| without_object(operation, "Pod"))?.pod("request.object")?;
+    if !new.has_containers() {
+        // Whatever this is, what it would run is not known.
+        return Err((
+            400,
+            "`request.object` has no `spec.containers`; a Pod without them cannot be checked".to_owned(),
+        ));
+    }
     let old = old.map(|old| old.pod("request.oldObject")).transpose()?;
     Ok(Object::Pod { new, old })
 }

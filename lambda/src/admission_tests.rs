@@ -193,6 +193,28 @@ fn every_bad_review_gets_one_sentence_with_the_field_and_the_way_out() {
 }
 
 #[test]
+fn a_pod_without_containers_is_none_that_an_api_server_sends_and_is_refused() {
+    let with_spec = |spec: Value| json!({ "apiVersion": "v1", "kind": "Pod", "spec": spec });
+    let init_only = with_spec(json!({ "containers": null, "initContainers": [{ "image": "a" }] }));
+    let cases = [
+        ("an empty object", json!({})),
+        ("a list", json!([])),
+        ("no spec", with_spec(Value::Null)),
+        ("a spec that is a list", with_spec(json!([]))),
+        ("no containers", pod(&[])),
+        ("init containers only", init_only),
+        ("another kind of object", json!({ "kind": "Deployment", "spec": { "template": pod(&["a"]) } })),
+    ];
+    for (name, object) in cases {
+        for operation in ["CREATE", "UPDATE"] {
+            let refusal = refusal_of(review(operation, &object, &pod(&["a"])).to_string().as_bytes());
+            assert_eq!((refusal.uid.as_deref(), refusal.code), (Some("u-1"), 400), "{name}, {operation}");
+            assert!(refusal.message.contains("has no `spec.containers`"), "{name}, {operation}: {refusal:?}");
+        }
+    }
+}
+
+#[test]
 fn an_update_without_its_object_is_refused_like_a_creation() {
     let refusal = refusal_of(review("UPDATE", &Value::Null, &pod(&["a"])).to_string().as_bytes());
     assert!(refusal.message.contains("a UPDATE without the Pod cannot be checked"), "{refusal:?}");
@@ -209,11 +231,11 @@ fn bytes_that_are_not_text_are_refused() {
 #[test]
 fn a_review_that_is_too_long_is_answered_with_its_size_and_the_limit() {
     let mut new = pod(&["a"]);
-    new["metadata"]["annotations"] = json!({ "long": "x".repeat(3 << 20) });
+    new["metadata"]["annotations"] = json!({ "long": "x".repeat(6 << 20) });
     let body = review("CREATE", &new, &Value::Null).to_string();
     let refusal = refusal_of(body.as_bytes());
     assert_eq!((refusal.uid.as_deref(), refusal.code), (Some("u-1"), 413));
-    assert!(refusal.message.contains(&format!("has {} bytes, the limit is 2097152", body.len())), "{refusal:?}");
+    assert!(refusal.message.contains(&format!("has {} bytes, the limit is 6291456", body.len())), "{refusal:?}");
 }
 
 #[test]

@@ -32,6 +32,10 @@ const ROLE_TIMEOUT: Duration = Duration::from_millis(1300);
 const CONNECT_TIMEOUT: Duration = Duration::from_millis(900);
 /// A second attempt still fits; a third would not, and throttling is not cured within milliseconds.
 const MOST_ATTEMPTS: u32 = 2;
+/// Before a second attempt. AWS may ask for more (`x-amz-retry-after`), which the SDK follows up to [`LONGEST_BACKOFF`]: who
+/// is to wait longer is throttled, and is told so.
+const FIRST_BACKOFF: Duration = Duration::from_millis(100);
+const LONGEST_BACKOFF: Duration = Duration::from_millis(200);
 /// Longest wait for the first connection during init, which a slow ECR must not hold up.
 pub const WARM_UP_TIMEOUT: Duration = Duration::from_millis(1500);
 
@@ -121,7 +125,10 @@ fn role_timeouts() -> TimeoutConfig {
 }
 
 fn retries() -> RetryConfig {
-    RetryConfig::standard().with_max_attempts(MOST_ATTEMPTS).with_initial_backoff(Duration::from_millis(100))
+    RetryConfig::standard()
+        .with_max_attempts(MOST_ATTEMPTS)
+        .with_initial_backoff(FIRST_BACKOFF)
+        .with_max_backoff(LONGEST_BACKOFF)
 }
 
 #[cfg(test)]

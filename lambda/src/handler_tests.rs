@@ -332,7 +332,7 @@ async fn a_bad_review_with_uid_is_a_denial_that_says_what_is_wrong() {
     let cases = [
         ("the old version", "/apiVersion", json!("admission.k8s.io/v1beta1"), 400, "BadRequest", 0),
         ("no object", "/request/object", Value::Null, 400, "BadRequest", 0),
-        ("3 MB", "/request/object/metadata/name", json!("x".repeat(3 << 20)), 413, "RequestEntityTooLarge", 1),
+        ("7 MB", "/request/object/metadata/name", json!("x".repeat(7 << 20)), 413, "RequestEntityTooLarge", 1),
     ];
     for (name, pointer, value, code, reason, undecided) in cases {
         let world = World::new(never);

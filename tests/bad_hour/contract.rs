@@ -67,6 +67,12 @@ pub(crate) static CONTRACT: &[Case] = &[
         verdict: Verdict::Again,
         ..failing("ECR throttles, and there is time for another try", Fault::Throttling, "", "")
     },
+    failing(
+        "ECR throttles, and asks to be left alone for longer",
+        Fault::ThrottlingForLong,
+        "is throttling requests",
+        "throttled",
+    ),
     failing("ECR denies", Fault::Denied, "may not call ecr:", "access-denied"),
     failing("ECR has an error of its own", Fault::Broken, "answered with an error", "ecr-error"),
     failing("ECR's connection breaks", Fault::Cut, "could not be reached", "unreachable"),
@@ -75,6 +81,8 @@ pub(crate) static CONTRACT: &[Case] = &[
         ..failing("ECR cannot be reached", Fault::None, "could not be reached", "unreachable")
     },
     failing("ECR talks nonsense", Fault::Nonsense, "answered something unreadable", "unreadable-answer"),
+    failing("ECR answers some other question", Fault::Mixed, "answered something unreadable", "unreadable-answer"),
+    failing("ECR's answer is too long", Fault::Bloated, "answered something unreadable", "unreadable-answer"),
     failing("ECR answers in pages", Fault::Pages, "answered something unreadable", "unreadable-answer"),
     failing("ECR answers for another account", Fault::WrongAccount, "answered for another registry", "wrong-registry"),
     Case {

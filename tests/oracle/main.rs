@@ -17,6 +17,7 @@ mod coverage;
 mod differences;
 mod engine;
 mod generate;
+mod golang;
 mod judge;
 mod random;
 

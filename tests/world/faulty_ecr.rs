@@ -32,6 +32,9 @@ pub const SECRET_WORDS: &str = "User arn:aws:sts::111122223333:assumed-role/secr
 /// Slower than ECR ever is, and within what the function waits for one answer.
 pub const SLOWNESS: Duration = Duration::from_millis(700);
 
+/// More than the function reads of one answer.
+const BLANKS: usize = 17 * 1024 * 1024;
+
 /// What is wrong with ECR, or with STS.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
@@ -55,6 +58,12 @@ pub enum Fault {
     Slow,
     /// Successes that have nothing of what was asked for, and say that there is more.
     Pages,
+    /// Good answers to some other question.
+    Mixed,
+    /// Good answers that are longer than any of ECR's, by blanks.
+    Bloated,
+    /// `ThrottlingException`, with the wish to be left alone for longer than anybody waits.
+    ThrottlingForLong,
 }
 
 /// A running stand-in. It ends with its last clone's task being aborted, or with the process.
@@ -168,6 +177,17 @@ async fn answer(request: Request<Incoming>, state: Arc<State>) -> std::result::R
         Fault::Broken => Ok(refusal(500, "ServerException")),
         Fault::Cut => Err(Cut),
         Fault::Nonsense => Ok(text(200, "<html>a captive portal</html>".to_owned())),
+        Fault::Mixed => {
+            let (describe, scanning) = ("DescribeRepositories", "BatchGetRepositoryScanningConfiguration");
+            Ok(reply(200, &good(if operation == describe { scanning } else { describe }, &body, ACCOUNT)))
+        }
+        Fault::Bloated => Ok(text(200, format!("{}{}", " ".repeat(BLANKS), good(&operation, &body, ACCOUNT)))),
+        Fault::ThrottlingForLong => {
+            let mut response = refusal(400, "ThrottlingException");
+            let milliseconds = hyper::header::HeaderValue::from_static("3600000");
+            response.headers_mut().insert("x-amz-retry-after", milliseconds);
+            Ok(response)
+        }
     }
 }
 

@@ -1,5 +1,7 @@
 //! What every call to one registry has in common: the way there, the deadline, and what is noted about it.
 
+use std::collections::BTreeMap;
+
 use aws_sdk_ecr::Client;
 use aws_sdk_ecr::config::http::HttpResponse;
 use aws_sdk_ecr::error::{ProvideErrorMetadata, SdkError};
@@ -50,6 +52,9 @@ impl Call<'_> {
         };
         if let Err(failure) = &result {
             self.trouble.note(self.registry, failure.why(), self.clock.now());
+            if let (Some(role), error::CREDENTIALS) = (self.role, failure.why().code) {
+                role.refused(self.clock.now());
+            }
         }
         result
     }
@@ -83,6 +88,19 @@ impl Call<'_> {
     pub(super) fn owns(&self, arn: &str, name: &str) -> bool {
         let Registry { partition, account, region } = self.registry;
         arn == format!("arn:{}:ecr:{region}:{account}:repository/{name}", partition.id())
+    }
+
+    /// What an answer says of each name, where it says no name twice and none that was not asked for: else it is the answer
+    /// to some other question, and what it lacks need not be missing.
+    pub(super) fn by_name<'a, T>(
+        &self,
+        names: &[&str],
+        all: &'a [T],
+        name: fn(&T) -> Option<&str>,
+    ) -> Result<BTreeMap<&'a str, &'a T>, Unavailable> {
+        let said: BTreeMap<&str, &T> = all.iter().filter_map(|one| Some((name(one)?, one))).collect();
+        let fits = said.len() == all.len() && said.keys().all(|name| names.contains(name));
+        if fits { Ok(said) } else { Err(error::unreadable_answer(self)) }
     }
 
     /// What an answer about another registry's repository is worth.

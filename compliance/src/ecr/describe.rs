@@ -2,8 +2,6 @@
 //!
 //! <https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_DescribeRepositories.html>
 
-use std::collections::BTreeMap;
-
 use aws_sdk_ecr::types::{
     ImageScanningConfiguration, ImageTagMutability, ImageTagMutabilityExclusionFilterType, Repository,
 };
@@ -83,17 +81,15 @@ async fn single(call: &Call<'_>, name: &str) -> Descriptions {
     }
 }
 
-/// One call. `nextToken` must not occur together with names: what is missing on a page need not be missing.
+/// One call. `nextToken` must not occur together with names, and there is always a list.
 async fn request(call: &Call<'_>, names: &[&str]) -> Result<Vec<Repository>, Failure> {
     let names = names.iter().map(|name| (*name).to_owned()).collect();
     let request = call.client.describe_repositories();
     let request = request.registry_id(&call.registry.account).set_repository_names(Some(names));
     let output =
         call.within("DescribeRepositories", request.customize().interceptor(call.tally.clone()).send()).await?;
-    if output.next_token.is_some() {
-        return Err(error::in_pages(call));
-    }
-    Ok(output.repositories.unwrap_or_default())
+    let whole = output.repositories.filter(|_| output.next_token.is_none());
+    whole.ok_or_else(|| Failure::Other(error::unreadable_answer(call)))
 }
 
 fn failed(failure: Failure) -> Result<Described, Unavailable> {
@@ -105,22 +101,23 @@ fn failed(failure: Failure) -> Result<Described, Unavailable> {
 
 /// Takes from an answer only what was asked for. A name it does not have does not exist.
 fn read(call: &Call<'_>, names: &[&str], repositories: &[Repository]) -> Descriptions {
-    let answers: BTreeMap<&str, &Repository> =
-        repositories.iter().filter_map(|one| Some((one.repository_name()?, one))).collect();
+    let answers = call.by_name(names, repositories, Repository::repository_name);
     let about = |name: &&str| {
-        let described = match answers.get(*name) {
+        let described = answers.as_ref().map_err(Clone::clone).and_then(|answers| match answers.get(*name) {
             None => Ok(Described::NotFound),
-            Some(repository) if !is_asked(call, name, repository) => Err(call.wrong_registry()),
-            Some(repository) => Ok(Described::Found {
-                mutability: mutability(repository),
-                scan_on_push: repository
-                    .image_scanning_configuration()
-                    .is_some_and(ImageScanningConfiguration::scan_on_push),
-            }),
-        };
+            Some(repository) => described(call, name, repository),
+        });
         ((*name).to_owned(), described)
     };
     names.iter().map(about).collect()
+}
+
+fn described(call: &Call<'_>, name: &str, repository: &Repository) -> Result<Described, Unavailable> {
+    if !is_asked(call, name, repository) {
+        return Err(call.wrong_registry());
+    }
+    let scan_on_push = repository.image_scanning_configuration().is_some_and(ImageScanningConfiguration::scan_on_push);
+    Ok(Described::Found { mutability: mutability(repository), scan_on_push })
 }
 
 /// An answer about another account's repository of the same name is no fact about this one.

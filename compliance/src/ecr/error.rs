@@ -12,6 +12,9 @@ use crate::ecr::clients::Standing;
 use crate::facts::Unavailable;
 use crate::text::shown;
 
+/// The reason code of credentials that a registry does not accept.
+pub(super) const CREDENTIALS: &str = "credentials";
+
 /// Why a call gave no answer.
 #[derive(Debug, Clone)]
 pub(super) enum Failure {
@@ -82,7 +85,7 @@ pub(super) fn read<E: ProvideErrorMetadata>(
             format!("the webhook could not send its question to ECR of {registry}; its owner must look at its log"),
         ),
         SdkError::ServiceError(_) => answered(call, action, error),
-        _ => with_ids(error, Unavailable::new("unreadable-answer", unreadable(call)), Failure::Other),
+        _ => with_ids(error, unreadable_answer(call), Failure::Other),
     }
 }
 
@@ -100,9 +103,9 @@ fn is_about_identity(failure: &DispatchFailure) -> bool {
     failure.is_user()
 }
 
-/// Half an answer where ECR promises a whole one.
-pub(super) fn in_pages(call: &Call<'_>) -> Failure {
-    Failure::Other(Unavailable::new("unreadable-answer", unreadable(call)))
+/// A success that answers some other question, or half of this one.
+pub(super) fn unreadable_answer(call: &Call<'_>) -> Unavailable {
+    Unavailable::new("unreadable-answer", unreadable(call))
 }
 
 fn unreadable(call: &Call<'_>) -> String {
@@ -136,7 +139,7 @@ fn answered<E: ProvideErrorMetadata>(
         _ if is_throttling(code, status) => ("throttled", throttling(call), Failure::Other),
         "AccessDeniedException" | "AccessDenied" => ("access-denied", denied(call, action), Failure::Other),
         _ if is_about_credentials(code) => (
-            "credentials",
+            CREDENTIALS,
             format!("ECR of {registry} does not accept the webhook's credentials; its owner must look at them"),
             Failure::Other,
         ),

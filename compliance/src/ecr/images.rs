@@ -98,10 +98,8 @@ async fn request(call: &Call<'_>, keys: &[&ImageKey]) -> Result<Vec<ImageDetail>
         .set_image_ids(Some(keys.iter().map(|key| identifier(&key.id)).collect()))
         .filter(DescribeImagesFilter::builder().image_status(ImageStatusFilter::Any).build());
     let output = call.within("DescribeImages", request.customize().interceptor(call.tally.clone()).send()).await?;
-    if output.next_token.is_some() {
-        return Err(error::in_pages(call));
-    }
-    Ok(output.image_details.unwrap_or_default())
+    let whole = output.image_details.filter(|_| output.next_token.is_none());
+    whole.ok_or_else(|| Failure::Other(error::unreadable_answer(call)))
 }
 
 pub(super) fn identifier(id: &ImageId) -> ImageIdentifier {
@@ -111,10 +109,12 @@ pub(super) fn identifier(id: &ImageId) -> ImageIdentifier {
     }
 }
 
-/// Takes from an answer only what was asked for. An image it does not have does not exist.
+/// Takes from an answer only what was asked for. An image it does not have does not exist, unless it has others instead.
 fn read(call: &Call<'_>, keys: &[&ImageKey], details: &[ImageDetail]) -> Answers<ImageKey, Option<Image>> {
+    let is_asked_for = |detail: &ImageDetail| keys.iter().any(|key| is_meant(&key.id, detail));
     let about = |key: &&ImageKey| {
         let answer = match details.iter().find(|detail| is_meant(&key.id, detail)) {
+            None if !details.iter().all(is_asked_for) => Err(error::unreadable_answer(call)),
             None => Ok(None),
             Some(detail) if !is_asked(call, key, detail) => Err(call.wrong_registry()),
             Some(detail) => image(call, detail).map(Some),

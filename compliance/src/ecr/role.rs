@@ -32,7 +32,8 @@ const SESSION: &str = "ecr-compliance-webhook";
 const RENEW_BEFORE: Duration = Duration::from_mins(5);
 /// So long before their end credentials are no longer used: a call takes time, and clocks differ.
 const LAST_USE: Duration = Duration::from_secs(15);
-/// How long STS is left alone after a failure: the calls of one decision shall not each ask again.
+/// How long STS is left alone after a failure, or after a registry did not accept what it gave: the calls of one decision
+/// shall not each ask again.
 const PAUSE: Duration = Duration::from_secs(1);
 
 /// A role to assume, with the credentials it has given so far. Clones share them.
@@ -43,7 +44,8 @@ struct Inner {
     sts: Client,
     arn: String,
     external_id: Option<String>,
-    held: Mutex<Option<Credentials>>,
+    /// With the time at which they came.
+    held: Mutex<Option<(Credentials, Moment)>>,
     /// Held by whoever asks STS; the last failure, and when it was.
     asking: tokio::sync::Mutex<Option<(Moment, Unavailable)>>,
 }
@@ -76,7 +78,7 @@ impl Role {
 
     /// Whether the credentials last longer than that.
     fn lasts(&self, call: &Call<'_>, time: Duration) -> bool {
-        let end = self.lock().as_ref().and_then(Credentials::expiry);
+        let end = self.lock().as_ref().and_then(|(held, _)| held.expiry());
         let now = SystemTime::UNIX_EPOCH + call.clock.now().wall;
         end.is_some_and(|end| end.duration_since(now).is_ok_and(|left| left > time))
     }
@@ -99,7 +101,7 @@ impl Role {
         let answer = request.set_external_id(external_id.clone()).send().await;
         match answer.map_err(|error| unavailable(call, &error)).and_then(|output| credentials(call, output)) {
             Ok(credentials) => {
-                *self.lock() = Some(credentials);
+                *self.lock() = Some((credentials, call.clock.now()));
                 *failed = None;
                 Ok(())
             }
@@ -110,7 +112,13 @@ impl Role {
         }
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, Option<Credentials>> {
+    /// Gives up credentials that a registry does not accept: revoked, or ended by another clock. The next call asks for new
+    /// ones, unless these are.
+    pub(super) fn refused(&self, now: Moment) {
+        self.lock().take_if(|(_, since)| now.since(*since) >= PAUSE);
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Option<(Credentials, Moment)>> {
         self.0.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -121,8 +129,11 @@ impl ProvideCredentials for Role {
     where
         Self: 'a,
     {
-        let held: provider::Result =
-            self.lock().clone().ok_or_else(|| CredentialsError::not_loaded("the role was not assumed"));
+        let held: provider::Result = self
+            .lock()
+            .as_ref()
+            .map(|(held, _)| held.clone())
+            .ok_or_else(|| CredentialsError::not_loaded("the role was not assumed"));
         future::ProvideCredentials::ready(held)
     }
 }
@@ -131,8 +142,17 @@ fn credentials(call: &Call<'_>, output: AssumeRoleOutput) -> Result<Credentials,
     let unreadable = || Unavailable::new("role-refused", format!("AWS gave no credentials {}", for_role(call)));
     let given = output.credentials.ok_or_else(unreadable)?;
     let end = SystemTime::try_from(given.expiration).map_err(|_| unreadable())?;
+    let words = [&given.access_key_id, &given.secret_access_key, &given.session_token];
+    if !words.into_iter().all(|word| is_word(word)) {
+        return Err(unreadable());
+    }
     let token = Some(given.session_token);
     Ok(Credentials::new(given.access_key_id, given.secret_access_key, token, Some(end), "role of the registry"))
+}
+
+/// Whether it can stand in a header; the SDK panics where it cannot.
+fn is_word(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic())
 }
 
 fn for_role(call: &Call<'_>) -> String {

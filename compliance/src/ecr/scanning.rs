@@ -5,8 +5,6 @@
 //!
 //! <https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_BatchGetRepositoryScanningConfiguration.html>
 
-use std::collections::BTreeMap;
-
 use aws_sdk_ecr::types::{self, RegistryScanningConfiguration, RepositoryScanningConfiguration};
 use futures_util::StreamExt as _;
 use futures_util::future::join_all;
@@ -155,16 +153,15 @@ async fn request(call: &Call<'_>, names: &[&str]) -> Result<Vec<RepositoryScanni
 
 /// Takes from an answer only what was asked for.
 fn read(call: &Call<'_>, names: &[&str], configurations: &[RepositoryScanningConfiguration]) -> Settings {
-    let answers: BTreeMap<&str, &RepositoryScanningConfiguration> =
-        configurations.iter().filter_map(|one| Some((one.repository_name()?, one))).collect();
+    let answers = call.by_name(names, configurations, RepositoryScanningConfiguration::repository_name);
     let about = |name: &&str| {
-        let setting = match answers.get(*name) {
+        let setting = answers.as_ref().map_err(Clone::clone).and_then(|answers| match answers.get(*name) {
             None => Ok(None),
             Some(one) if !one.repository_arn().is_some_and(|arn| call.owns(arn, name)) => Err(call.wrong_registry()),
             Some(one) => {
                 Ok(Some(Setting { scan_on_push: one.scan_on_push(), frequency: frequency(one.scan_frequency()) }))
             }
-        };
+        });
         ((*name).to_owned(), setting)
     };
     names.iter().map(about).collect()

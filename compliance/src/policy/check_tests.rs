@@ -317,6 +317,26 @@ fn the_end_of_an_exemption_is_limited_only_on_the_day_it_is_deployed() {
 }
 
 #[test]
+fn a_list_where_a_table_belongs_is_malformed_and_never_read_as_its_values_in_order() {
+    let cases = [
+        ("the policy", "[]"),
+        ("the policy, full", r#"[[], [], ["shop"]]"#),
+        ("a rule", r#"{"rules": {"registry": ["off"]}}"#),
+        ("a registry", r#"{"registries": [["444455556666"]]}"#),
+        ("a trusted registry", r#"{"trusted_registries": [["602401143452"]]}"#),
+        (
+            "an exemption",
+            r#"{"exemptions": [["EX-1", "docker.io/library/nginx", null, ["registry"], "r", "o", "t", "2026-12-31"]]}"#,
+        ),
+        ("a namespace", r#"{"namespaces": {"shop": ["off"]}}"#),
+    ];
+    for (name, json) in cases {
+        let error = PolicyFile::from_json(json.as_bytes()).unwrap_err();
+        assert!(error.contains("invalid type: sequence, expected a table at line 1"), "{name}: {error}");
+    }
+}
+
+#[test]
 fn all_errors_are_reported_at_once() {
     let toml = format!(
         "log_level = 'x'\nignored_namespaces = ['X']\n[rules.registry]\nmode = 'x'\n[namespaces.a]\nregistry = 'x'\n[[registries]]\naccount = 'x'\nregion = 'x'\n{}",

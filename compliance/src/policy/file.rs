@@ -6,14 +6,15 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::marker::PhantomData;
 
+use serde::de::value::MapAccessDeserializer;
 use serde::de::{Error as _, MapAccess, Visitor};
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::text::shown;
 
 /// A policy file. Everything may be left out: what is left out has its default.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, remote = "Self")]
 pub struct PolicyFile {
     /// Accepted registries; none: that of the function's own account and region.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -88,7 +89,7 @@ impl<'de, T: Deserialize<'de>> Visitor<'de> for TableVisitor<T> {
 
 /// An accepted registry.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, remote = "Self")]
 pub struct RegistryFile {
     /// The account id; the function's own when left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -109,7 +110,7 @@ pub struct RegistryFile {
 
 /// A trusted registry.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, remote = "Self")]
 pub struct TrustedFile {
     /// The account id.
     pub account: String,
@@ -120,7 +121,7 @@ pub struct TrustedFile {
 
 /// What is chosen for one rule.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, remote = "Self")]
 pub struct RuleFile {
     /// `enforce`, `warn`, `audit` or `off`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -176,7 +177,7 @@ impl PlatformsFile {
 
 /// An agreed exception.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, remote = "Self")]
 pub struct ExemptionFile {
     /// The owner's name for it.
     pub id: String,
@@ -196,6 +197,50 @@ pub struct ExemptionFile {
     /// The last day, in UTC, on which it applies: `2026-12-31`.
     pub expires: String,
 }
+
+/// What is read from a table and from nothing else. Derived alone, a list would do as well, its items for the keys in their
+/// order: `[]` for a policy that says nothing, and `["off"]` for a rule that is off.
+trait OfTable<'de>: Sized {
+    fn of_table<A: MapAccess<'de>>(map: A) -> Result<Self, A::Error>;
+}
+
+struct OfTableVisitor<T>(PhantomData<T>);
+
+impl<'de, T: OfTable<'de>> Visitor<'de> for OfTableVisitor<T> {
+    type Value = T;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("a table")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<T, A::Error> {
+        T::of_table(map)
+    }
+}
+
+macro_rules! only_tables {
+    ($($name:ident),+) => { $(
+        impl<'de> OfTable<'de> for $name {
+            fn of_table<A: MapAccess<'de>>(map: A) -> Result<Self, A::Error> {
+                Self::deserialize(MapAccessDeserializer::new(map))
+            }
+        }
+
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                deserializer.deserialize_map(OfTableVisitor(PhantomData))
+            }
+        }
+
+        impl Serialize for $name {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                Self::serialize(self, serializer)
+            }
+        }
+    )+ };
+}
+
+only_tables!(PolicyFile, RegistryFile, TrustedFile, RuleFile, ExemptionFile);
 
 impl PolicyFile {
     /// Reads `policy.json`.

@@ -113,6 +113,13 @@ impl PodView<'_> {
         Some(&*self.metadata.as_ref()?.creation_timestamp.as_ref()?.0)
     }
 
+    /// Whether it has what every Pod has: an API server sends none without a container.
+    #[must_use]
+    pub fn has_containers(&self) -> bool {
+        let containers = self.spec.as_ref().and_then(|spec| spec.containers.as_ref());
+        containers.is_some_and(|containers| !containers.is_empty())
+    }
+
     /// Every image field, in the order of the lists. A container or image volume that names no image is yielded with
     /// an empty one: it is for the rules to refuse what cannot be read.
     #[must_use]

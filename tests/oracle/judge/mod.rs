@@ -4,7 +4,7 @@
 mod exemptions;
 mod host;
 mod places;
-mod reference;
+pub(crate) mod reference;
 mod rules;
 mod settings;
 mod wildcard;

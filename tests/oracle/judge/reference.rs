@@ -3,16 +3,16 @@
 //! Grammar and normalisation: <https://github.com/distribution/reference>
 
 /// A reference, normalised.
-pub(super) struct Reference {
-    pub(super) domain: String,
-    pub(super) path: String,
-    pub(super) tag: Option<String>,
-    pub(super) digest: Option<String>,
+pub(crate) struct Reference {
+    pub(crate) domain: String,
+    pub(crate) path: String,
+    pub(crate) tag: Option<String>,
+    pub(crate) digest: Option<String>,
 }
 
 impl Reference {
     /// What is pulled: the digest if there is one, else the tag, else `latest`.
-    pub(super) fn id(&self) -> String {
+    pub(crate) fn id(&self) -> String {
         match (&self.digest, &self.tag) {
             (Some(digest), _) => format!("digest {digest}"),
             (None, tag) => format!("tag {}", tag.as_deref().unwrap_or("latest")),
@@ -21,7 +21,7 @@ impl Reference {
 }
 
 /// `None` when the text is no reference.
-pub(super) fn read(text: &str) -> Option<Reference> {
+pub(crate) fn read(text: &str) -> Option<Reference> {
     if text.chars().count() == 64 && text.chars().all(is_hex) {
         return None;
     }

@@ -102,17 +102,29 @@ async fn one_missing_image_does_not_spoil_the_others() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn without_its_repository_or_in_an_answer_without_it_an_image_does_not_exist() {
-    let scripts: [fn(&str, &Value) -> Answer; 2] = [
-        |_, _| Answer::Error(400, "RepositoryNotFoundException"),
-        |_, body| Answer::Json(json!({"imageDetails": [image(OWN, body, &json!({"imageTag": "uninvited"}))]})),
-    ];
+async fn without_its_repository_or_in_an_empty_answer_an_image_does_not_exist() {
+    let scripts: [fn(&str, &Value) -> Answer; 2] =
+        [|_, _| Answer::Error(400, "RepositoryNotFoundException"), |_, _| Answer::Json(json!({"imageDetails": []}))];
     for script in scripts {
         let fake = FakeEcr::new(script);
         let keys = [tag(OWN, "app", "1"), tag(OWN, "app", "2")];
         let facts = gather(&fake.facts(), &with_scans(&keys)).await.facts;
         assert!(keys.iter().all(|key| facts.image(key) == Some(&ImageFacts::NotFound) && facts.scan(key).is_none()));
         assert_eq!(fake.count(), 1);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_about_other_images_says_of_none_that_it_does_not_exist() {
+    let scripts: [fn(&str, &Value) -> Answer; 3] = [
+        |_, _| Answer::Json(json!({})),
+        |_, _| Answer::Json(json!({"repositories": []})),
+        |_, body| Answer::Json(json!({"imageDetails": [image(OWN, body, &json!({"imageTag": "uninvited"}))]})),
+    ];
+    for script in scripts {
+        let keys = [tag(OWN, "app", "1"), tag(OWN, "app", "2")];
+        let facts = gather(&FakeEcr::new(script).facts(), &existing(&keys)).await.facts;
+        assert!(keys.iter().all(|key| code(&facts, key) == "unreadable-answer"));
     }
 }
 

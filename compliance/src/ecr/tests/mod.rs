@@ -131,14 +131,55 @@ async fn a_single_missing_name_is_asked_for_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_name_that_the_answer_does_not_have_does_not_exist_and_one_not_asked_for_is_ignored() {
+async fn a_name_that_the_list_does_not_have_does_not_exist() {
     let fake = FakeEcr::new(|operation, body| match operation {
-        DESCRIBE => Answer::Json(json!({"repositories": [{"repositoryArn": arn(OWN, "uninvited"), "registryId": OWN,
-            "repositoryName": "uninvited", "imageTagMutability": "IMMUTABLE"}]})),
+        DESCRIBE => Answer::Json(json!({"repositories": []})),
         _ => healthy(operation, body),
     });
     let facts = gather(&fake, OWN, &["app"]).await;
     assert_eq!(facts.iter().collect::<Vec<_>>(), [(&key(OWN, "app"), &RepositoryFacts::NotFound)]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_to_some_other_question_is_no_fact_and_says_of_nothing_that_it_does_not_exist() {
+    let repository = |name: &str, mutability: &str| {
+        json!({"repositoryArn": arn(OWN, name), "registryId": OWN, "repositoryName": name,
+            "imageTagMutability": mutability, "imageScanningConfiguration": {"scanOnPush": true}})
+    };
+    let (app, uninvited) = (repository("app", "IMMUTABLE"), repository("uninvited", "IMMUTABLE"));
+    let cases = [
+        ("nothing", json!({})),
+        ("no list", json!({"repositories": null})),
+        ("an error in a success", json!({"__type": "ThrottlingException"})),
+        ("that of another operation", json!({"scanningConfigurations": [], "failures": []})),
+        ("one not asked for", json!({"repositories": [uninvited]})),
+        ("one not asked for besides", json!({"repositories": [app, uninvited]})),
+        ("one twice", json!({"repositories": [repository("app", "MUTABLE"), app]})),
+        ("one without a name", json!({"repositories": [app, {"registryId": OWN}]})),
+    ];
+    for (name, answer) in cases {
+        let fake =
+            FakeEcr::new(
+                move |operation, body| {
+                    if operation == DESCRIBE { Answer::Json(answer.clone()) } else { healthy(operation, body) }
+                },
+            );
+        let why = unavailable(&gather(&fake, OWN, &["app"]).await, OWN, "app");
+        assert_eq!(why.code, "unreadable-answer", "{name}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_scanning_answer_to_some_other_question_is_no_fact_either() {
+    let one =
+        |name: &str, scan: bool| json!({"repositoryArn": arn(OWN, name), "repositoryName": name, "scanOnPush": scan});
+    for answers in [json!([one("app", false), one("app", true)]), json!([one("app", true), one("uninvited", true)])] {
+        let fake = FakeEcr::new(move |operation, body| match operation {
+            BATCH_GET => Answer::Json(json!({"scanningConfigurations": answers, "failures": []})),
+            _ => healthy(operation, body),
+        });
+        assert_eq!(scan_unavailable(&gather(&fake, OWN, &["app"]).await, "app").code, "unreadable-answer");
+    }
 }
 
 #[tokio::test(start_paused = true)]

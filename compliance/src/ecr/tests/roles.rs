@@ -23,6 +23,8 @@ const ARN: &str = "arn:aws:iam::999988887777:role/secret-name";
 enum Sts {
     /// Credentials that end at that second.
     Until(i64),
+    /// Credentials with that access key.
+    Key(&'static str),
     Error(u16, &'static str),
     Nonsense,
     Silent,
@@ -70,7 +72,8 @@ impl HttpConnector for FakeSts {
         let answer = *self.answer.lock().unwrap();
         HttpConnectorFuture::new(async move {
             let (status, body) = match answer {
-                Sts::Until(end) => (200, credentials(nth, end)),
+                Sts::Until(end) => (200, credentials(&format!("key-{nth}"), end)),
+                Sts::Key(key) => (200, credentials(key, 3600)),
                 Sts::Error(status, code) => (
                     status,
                     format!(
@@ -87,10 +90,10 @@ impl HttpConnector for FakeSts {
     }
 }
 
-fn credentials(nth: usize, end: i64) -> String {
+fn credentials(key: &str, end: i64) -> String {
     let end = DateTime::from_secs(end).fmt(Format::DateTime).unwrap();
     format!(
-        "<AssumeRoleResponse><AssumeRoleResult><Credentials><AccessKeyId>key-{nth}</AccessKeyId>\
+        "<AssumeRoleResponse><AssumeRoleResult><Credentials><AccessKeyId>{key}</AccessKeyId>\
          <SecretAccessKey>secret</SecretAccessKey><SessionToken>token</SessionToken><Expiration>{end}</Expiration>\
          </Credentials></AssumeRoleResult></AssumeRoleResponse>"
     )
@@ -257,4 +260,28 @@ async fn a_role_that_is_forbidden_to_ask_is_named_as_the_one_to_mend() {
     let facts = World::with(Sts::Until(3600), assumed).at(0).await.facts;
     let why = unavailable(&facts, OTHER, "app");
     assert!(why.sentence.contains("the role that the webhook assumes in account 999988887777"), "{why}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn credentials_that_the_registry_does_not_accept_are_given_up_and_asked_for_anew() {
+    for (error, code, calls) in
+        [("ExpiredTokenException", "credentials", [1, 1, 2, 3]), ("OddException", "ecr-refused", [1, 1, 1, 1])]
+    {
+        let world = World::with(Sts::Until(3600), FakeEcr::new(move |_, _| Answer::Error(400, error)));
+        for (at, calls) in [0, 0, 2, 60].into_iter().zip(calls) {
+            let why = unavailable(&world.at(at).await.facts, OTHER, "app");
+            assert_eq!((why.code, world.sts.count()), (code, calls), "{error} at {at}");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn credentials_that_cannot_stand_in_a_header_are_none() {
+    for key in ["", "a b", "a&#13;&#10;x-amz-target: y", "k\u{e9}y"] {
+        let world = World::new(Sts::Key(key));
+        assert_eq!(unavailable(&world.at(0).await.facts, OTHER, "app").code, "role-refused", "{key:?}");
+        assert_eq!(world.assumed.count(), 0, "{key:?}");
+        world.sts.becomes(Sts::Until(3600));
+        assert!(is_found(&world.at(1).await), "{key:?}");
+    }
 }
