@@ -43,4 +43,7 @@ pub struct StatusArgs {
     /// Look again every half minute until Ctrl-C
     #[arg(long, short)]
     pub watch: bool,
+    /// Have CloudFormation compare the resources with the template, which takes a minute or two
+    #[arg(long, conflicts_with = "watch")]
+    pub drift: bool,
 }

@@ -3,6 +3,7 @@
 //! Each part is looked at by itself: what cannot be told says why, and the rest is there. The exit code is for monitors.
 
 mod decisions;
+mod drift;
 mod exemptions;
 mod screen;
 mod stack;
@@ -14,7 +15,7 @@ use std::time::{Duration, SystemTime};
 
 use serde::Serialize;
 
-use self::{decisions::Decisions, exemptions::Exemption, stack::StackPart, webhook::WebhookPart};
+use self::{decisions::Decisions, drift::DriftPart, exemptions::Exemption, stack::StackPart, webhook::WebhookPart};
 use crate::{
     aws::{self, Aws},
     cli::StatusArgs,
@@ -42,13 +43,16 @@ const PATIENCE: Duration = Duration::from_secs(20);
 /// known was shown. For people these are the exit code alone: the screen ends with what and why.
 pub async fn run(settings: &Settings, args: &StatusArgs, console: &mut Console) -> Result<ExitCode, Failure> {
     if !args.watch {
-        let status = Box::pin(Status::look(settings)).await;
+        if args.drift {
+            console.say("CloudFormation compares the stack's resources with its template; that takes a minute or two");
+        }
+        let status = Box::pin(Status::look(settings, args.drift)).await;
         console.report(&status)?;
         return ended(status.verdict(), console.is_for_people());
     }
     let interrupt = Interrupt::listen_and(console.reader_gone());
     loop {
-        let Some(status) = interrupt.unless_asked(Box::pin(Status::look(settings))).await else {
+        let Some(status) = interrupt.unless_asked(Box::pin(Status::look(settings, false))).await else {
             return Ok(ExitCode::Ok);
         };
         console.redraw(&status)?;
@@ -125,14 +129,21 @@ impl Report for Status {
 }
 
 /// The stack with its parts in AWS, all of which need it or the connection to it.
-type InAws = (Option<String>, Option<Stack>, Part<StackPart>, Part<Decisions>, Part<Vec<Alarm>>);
+struct InAws {
+    region: Option<String>,
+    deployed: Option<Stack>,
+    stack: Part<StackPart>,
+    decisions: Part<Decisions>,
+    alarms: Part<Vec<Alarm>>,
+}
 
 impl Status {
-    async fn look(settings: &Settings) -> Self {
+    /// With `drift` it is looked for anew.
+    async fn look(settings: &Settings, drift: bool) -> Self {
         let each = settings.each_cluster();
         let looks = futures_util::future::join_all(each.iter().map(|one| within(look_in_cluster(one))));
-        let (in_aws, found) = tokio::join!(look_in_aws(settings), looks);
-        let (region, deployed, stack, decisions, alarms) = in_aws;
+        let (in_aws, found) = tokio::join!(look_in_aws(settings, drift), looks);
+        let InAws { region, deployed, stack, decisions, alarms } = in_aws;
         let inspect = |(one, found): (&Settings, Result<(String, Option<Existing>), Failure>)| {
             let part = found.and_then(|(context, found)| {
                 webhook::inspect(one, deployed.as_ref(), &context, found.as_ref(), Moment::here())
@@ -170,8 +181,7 @@ impl Status {
         }
         part("decisions", self.decisions.concerns(|_| Vec::new()));
         part("alarms", self.alarms.concerns(|alarms| in_alarm(alarms)));
-        let untold = self.stack.known().and_then(|stack| stack.untold.as_ref());
-        unknown.extend(untold.map(|why| format!("published version: {why}")));
+        unknown.extend(self.stack.known().into_iter().flat_map(StackPart::unknown));
         unknown.extend(self.decisions.known().into_iter().flat_map(Decisions::unknown));
         let silent = self.alarms.known().into_iter().flatten().filter(|alarm| alarm.state == State::InsufficientData);
         unknown.extend(silent.map(|alarm| format!("alarm {}: CloudWatch has no data for it", alarm.name)));
@@ -213,40 +223,59 @@ async fn look_in_cluster(settings: &Settings) -> Result<(String, Option<Existing
     Ok((cluster.context().to_owned(), found))
 }
 
-async fn look_in_aws(settings: &Settings) -> InAws {
+async fn look_in_aws(settings: &Settings, drift: bool) -> InAws {
     let aws = match aws::connect(settings).await {
         Ok(aws) => aws,
-        Err(failure) => return without_stack(settings.region.clone(), failure),
+        Err(failure) => return InAws::without_stack(settings.region.clone(), failure),
     };
     let client = StackClient::new(&aws.config, &settings.stack_name);
     let found = match within(client.describe()).await {
         Ok(found) => found,
-        Err(failure) => return without_stack(Some(aws.region), failure),
+        Err(failure) => return InAws::without_stack(Some(aws.region), failure),
     };
     let Some(stack) = found else {
-        let absent = || Failure::new(format!("there is no stack {} in {}", settings.stack_name, aws.region));
-        let part = Part::Known(StackPart::absent());
-        return (Some(aws.region.clone()), None, part, Part::of(Err(absent())), Part::of(Err(absent())));
+        let absent = format!("there is no stack {} in {}", settings.stack_name, aws.region);
+        return InAws { stack: Part::Known(StackPart::absent()), ..InAws::nothing(Some(aws.region), &absent) };
     };
-    let (part, decisions, alarms) = Box::pin(look_at(&aws, &client, &stack)).await;
-    (Some(aws.region), Some(stack), part, decisions, alarms)
+    Box::pin(look_at(aws, &client, stack, drift)).await
 }
 
-async fn look_at(
-    aws: &Aws,
-    client: &StackClient,
-    stack: &Stack,
-) -> (Part<StackPart>, Part<Decisions>, Part<Vec<Alarm>>) {
+async fn look_at(aws: Aws, client: &StackClient, stack: Stack, drift: bool) -> InAws {
     let cloudwatch = CloudWatch::new(&aws.config);
-    let (part, decisions, alarms) = tokio::join!(
-        within(StackPart::look(client, stack)),
-        within(Decisions::look(&cloudwatch, stack, SystemTime::now())),
+    let now = SystemTime::now();
+    let (part, drift, decisions, alarms) = tokio::join!(
+        within(StackPart::look(client, &stack)),
+        // What takes minutes is bounded by itself.
+        DriftPart::look(client, &stack, drift),
+        within(Decisions::look(&cloudwatch, &stack, now)),
         within(cloudwatch.alarms(client.name())),
     );
-    (Part::of(part), Part::of(decisions), Part::of(alarms))
+    InAws {
+        region: Some(aws.region),
+        stack: Part::of(part.map(|part| StackPart { drift: Some(drift), ..part })),
+        decisions: Part::of(decisions),
+        alarms: Part::of(alarms),
+        deployed: Some(stack),
+    }
 }
 
-fn without_stack(region: Option<String>, failure: Failure) -> InAws {
-    let not_looked = || Part::of(Err(Failure::new("the stack is not known")));
-    (region, None, Part::of(Err(failure)), not_looked(), Part::of(Err(Failure::new("the stack is not known"))))
+impl InAws {
+    /// Where nothing can be known, all for the same reason.
+    fn nothing(region: Option<String>, why: &str) -> Self {
+        Self {
+            region,
+            deployed: None,
+            stack: unknown(why),
+            decisions: unknown(why),
+            alarms: unknown(why),
+        }
+    }
+
+    fn without_stack(region: Option<String>, failure: Failure) -> Self {
+        Self { stack: Part::of(Err(failure)), ..Self::nothing(region, "the stack is not known") }
+    }
+}
+
+fn unknown<T>(why: &str) -> Part<T> {
+    Part::of(Err(Failure::new(why)))
 }

@@ -15,6 +15,8 @@ impl fmt::Display for Status {
         let region = self.region.as_deref().unwrap_or("no region");
         write!(out, "{} in {region}, {}", self.stack_name, self.at)?;
         part(out, "stack", &words(&self.stack))?;
+        let drift = self.stack.known().and_then(|stack| stack.drift.as_ref());
+        drift.iter().try_for_each(|drift| part(out, "drift", &drift.to_string()))?;
         self.webhooks.iter().try_for_each(|webhook| part(out, "webhook", &words(webhook)))?;
         part(out, "decisions", &words(&self.decisions))?;
         let alarms = match &self.alarms {

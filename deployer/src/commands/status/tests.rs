@@ -11,9 +11,10 @@ use crate::{
         readings::{Found, Reading},
         window::Window,
     },
-    cluster::{caller::Caller, pause, webhook::Existing},
+    cluster::{caller::Caller, drift::Difference, pause, webhook::Existing},
     golden,
     settings::{Credentials, FailurePolicy, OwnPolicy},
+    stack::drift::{Drift, Drifted},
     synth::{self, WebhookManifest},
 };
 
@@ -165,6 +166,7 @@ fn alarm(name: &str, state: State) -> Alarm {
 fn status() -> Status {
     let mut stack = StackPart { status: Some("UPDATE_COMPLETE".to_owned()), ..StackPart::absent() };
     stack.version = Some("0123456789ab".to_owned());
+    stack.drift = Some(in_sync());
     stack.outputs.insert("ApiEndpoint".to_owned(), ENDPOINT.to_owned());
     Status {
         at: now(),
@@ -187,14 +189,18 @@ fn judged(change: impl Fn(&mut Status)) -> Status {
     status
 }
 
-fn unknown<T>(why: &str) -> Part<T> {
+fn unreadable<T>(why: &str) -> Part<T> {
     Part::of(Err(Failure::new("it cannot be read").with_cause(why)))
 }
 
 #[test]
 fn the_exit_code_tells_well_from_wrong_from_not_known() {
-    let cases: [(&str, Edit<Status>, Option<ExitCode>); 10] = [
+    let cases: [(&str, Edit<Status>, Option<ExitCode>); 14] = [
         ("all is well", |_| (), None),
+        ("drift that nobody looked for", |s| drift(s, never()), None),
+        ("drift", |s| drift(s, drifted()), Some(ExitCode::Changed)),
+        ("drift that may not be read", |s| drift(s, drift_untold(never())), Some(ExitCode::Failed)),
+        ("drift, and some that may not be read", |s| drift(s, drift_untold(drifted())), Some(ExitCode::Changed)),
         ("no stack", |s| s.stack = Part::Known(StackPart::absent()), Some(ExitCode::Changed)),
         ("a version that lacks a Parameter", out_of_date, Some(ExitCode::Changed)),
         ("a version that may lack one", untold, Some(ExitCode::Failed)),
@@ -206,11 +212,11 @@ fn the_exit_code_tells_well_from_wrong_from_not_known() {
             |s| s.alarms = Part::Known(vec![alarm("a", State::InsufficientData)]),
             Some(ExitCode::Failed),
         ),
-        ("metrics that are denied", |s| s.decisions = unknown("no"), Some(ExitCode::Failed)),
+        ("metrics that are denied", |s| s.decisions = unreadable("no"), Some(ExitCode::Failed)),
         (
             "wrong and not known",
             |s| {
-                s.webhooks[0] = unknown("no");
+                s.webhooks[0] = unreadable("no");
                 s.stack = Part::Known(StackPart::absent());
             },
             Some(ExitCode::Changed),
@@ -223,6 +229,56 @@ fn the_exit_code_tells_well_from_wrong_from_not_known() {
         assert_eq!(ended(status.verdict(), true), Ok(code.unwrap_or(ExitCode::Ok)), "{name}");
         assert_eq!(ended(status.verdict(), false).err().map(|failure| failure.code), code, "{name}");
     }
+}
+
+fn drift(status: &mut Status, part: DriftPart) {
+    let good = Some("UPDATE_COMPLETE".to_owned());
+    status.stack = Part::Known(StackPart { status: good, drift: Some(part), ..StackPart::absent() });
+}
+
+fn found(status: &str, checked: Option<&str>) -> DriftPart {
+    let checked = checked.and_then(Moment::parse);
+    let found = Drift { status: status.to_owned(), checked, incomplete: None };
+    DriftPart { found, outdated: false, resources: Vec::new(), untold: Vec::new() }
+}
+
+fn never() -> DriftPart {
+    found("NOT_CHECKED", None)
+}
+
+fn in_sync() -> DriftPart {
+    found("IN_SYNC", Some("2026-11-24T19:24:00Z"))
+}
+
+fn drifted() -> DriftPart {
+    let difference =
+        Difference { field: "/Timeout".to_owned(), wanted: Some("4".to_owned()), found: Some("30".to_owned()) };
+    let drifted = |resource: &str, deleted| Drifted {
+        resource: resource.to_owned(),
+        kind: "AWS::X::Y".to_owned(),
+        deleted,
+        differences: if deleted { Vec::new() } else { vec![difference.clone()] },
+    };
+    let resources = vec![drifted("Function", false), drifted("SilenceAlarm", true)];
+    DriftPart { resources, outdated: true, ..found("DRIFTED", Some("2026-11-24T19:24:00Z")) }
+}
+
+fn drift_untold(part: DriftPart) -> DriftPart {
+    DriftPart { untold: vec!["no (code AccessDenied, request id req-1)".to_owned()], ..part }
+}
+
+#[test]
+fn drift_is_told_with_its_age_and_what_to_do() {
+    for (name, part, told) in [
+        ("never", never(), "CloudFormation has never looked; to have it look: deployer status --drift"),
+        ("none", in_sync(), "none, as of 2026-11-24T19:24:00Z"),
+        ("unknown", found("UNKNOWN", Some("2026-11-24T19:24:00Z")), "not known, as of 2026-11-24T19:24:00Z"),
+    ] {
+        assert_eq!(part.to_string(), told, "{name}");
+        assert_eq!(part.concerns(), None, "{name}");
+    }
+    let text = DriftPart { outdated: true, ..in_sync() }.to_string();
+    assert!(text.ends_with("\nthe stack was changed after that; to look again: deployer status --drift"), "{text}");
 }
 
 fn out_of_date(status: &mut Status) {
@@ -251,11 +307,12 @@ fn a_screen_on_which_nothing_is_well_is_the_golden_one_and_each_part_says_its_ow
             status: Some("UPDATE_ROLLBACK_COMPLETE".to_owned()),
             cause: Some("Function (AWS::Lambda::Function): Rate exceeded".to_owned()),
             hint: Some("AWS throttled the account. Run deployer deploy again in a minute."),
+            drift: Some(drifted()),
             ..StackPart::absent()
         };
         status.stack = Part::Known(stack);
         status.webhooks[0] = Part::Known(inspected(|object| object["webhooks"][0]["failurePolicy"] = "Fail".into()));
-        status.decisions = unknown("not yours (code AccessDenied, request id req-1)");
+        status.decisions = unreadable("not yours (code AccessDenied, request id req-1)");
         status.alarms = Part::Known(vec![alarm("app-silence", State::Alarm), alarm("app-denials", State::Ok)]);
         let exemption = json!({
             "id": "EX-1", "image": "docker.io/library/httpd", "namespace": "web", "rules": ["registry"],
@@ -270,7 +327,7 @@ fn a_screen_on_which_nothing_is_well_is_the_golden_one_and_each_part_says_its_ow
 
 #[test]
 fn programs_get_a_part_or_why_there_is_none() {
-    let json = serde_json::to_value(judged(|status| status.decisions = unknown("no"))).unwrap();
+    let json = serde_json::to_value(judged(|status| status.decisions = unreadable("no"))).unwrap();
     assert_eq!(json["decisions"]["unknown"], "it cannot be read: no");
     assert_eq!(json["stack"]["status"], "UPDATE_COMPLETE");
     assert_eq!(json["webhooks"][0]["found"]["caller"], "blue");
