@@ -24,6 +24,9 @@ pub struct LogsArgs {
     /// Only decisions for this cluster, by its name in the settings
     #[arg(long, value_name = "NAME")]
     pub cluster: Option<String>,
+    /// Only decisions about Pods that this controls, as the lines say it: ReplicaSet/web-5d9f, none
+    #[arg(long, value_name = "KIND/NAME")]
+    pub owner: Option<String>,
 }
 
 /// Options of `deployer metrics`.

@@ -262,13 +262,7 @@ async fn look_at(aws: Aws, client: &StackClient, stack: Stack, drift: bool) -> I
 impl InAws {
     /// Where nothing can be known, all for the same reason.
     fn nothing(region: Option<String>, why: &str) -> Self {
-        Self {
-            region,
-            deployed: None,
-            stack: unknown(why),
-            decisions: unknown(why),
-            alarms: unknown(why),
-        }
+        Self { region, deployed: None, stack: unknown(why), decisions: unknown(why), alarms: unknown(why) }
     }
 
     fn without_stack(region: Option<String>, failure: Failure) -> Self {
