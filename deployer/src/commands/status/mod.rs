@@ -22,16 +22,18 @@ use crate::{
     cloudwatch::{
         CloudWatch,
         alarms::{Alarm, State},
+        window::Window,
     },
     cluster::{Cluster, moment::Moment, webhook::Existing},
     console::{Console, Report},
+    cost::Cost,
     error::{ExitCode, Failure},
     interrupt::Interrupt,
     settings::Settings,
     stack::{Stack, StackClient},
 };
 
-/// Between two looks while watching. Each look asks for some thirty metrics, which `CloudWatch` bills.
+/// Between two looks while watching. Each look asks for some fifty metrics, which `CloudWatch` bills.
 const PAUSE: Duration = Duration::from_secs(30);
 /// A part that takes longer than this is given up: the others are of use now.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -116,6 +118,8 @@ struct Status {
     /// Of each cluster.
     webhooks: Vec<Part<WebhookPart>>,
     decisions: Part<Decisions>,
+    /// Of a month, at the rate of the last day. It says nothing about whether all is well.
+    cost: Part<Cost>,
     alarms: Part<Vec<Alarm>>,
     exemptions: Vec<Exemption>,
     /// What is wrong; the exit code is 5 when there is something.
@@ -134,6 +138,7 @@ struct InAws {
     deployed: Option<Stack>,
     stack: Part<StackPart>,
     decisions: Part<Decisions>,
+    cost: Part<Cost>,
     alarms: Part<Vec<Alarm>>,
 }
 
@@ -143,7 +148,7 @@ impl Status {
         let each = settings.each_cluster();
         let looks = futures_util::future::join_all(each.iter().map(|one| within(look_in_cluster(one))));
         let (in_aws, found) = tokio::join!(look_in_aws(settings, drift), looks);
-        let InAws { region, deployed, stack, decisions, alarms } = in_aws;
+        let InAws { region, deployed, stack, decisions, cost, alarms } = in_aws;
         let inspect = |(one, found): (&Settings, Result<(String, Option<Existing>), Failure>)| {
             let part = found.and_then(|(context, found)| {
                 webhook::inspect(one, deployed.as_ref(), &context, found.as_ref(), Moment::here())
@@ -158,6 +163,7 @@ impl Status {
             stack,
             webhooks,
             decisions,
+            cost,
             alarms,
             exemptions: exemptions::of(settings, SystemTime::now()),
             attention: Vec::new(),
@@ -237,23 +243,26 @@ async fn look_in_aws(settings: &Settings, drift: bool) -> InAws {
         let absent = format!("there is no stack {} in {}", settings.stack_name, aws.region);
         return InAws { stack: Part::Known(StackPart::absent()), ..InAws::nothing(Some(aws.region), &absent) };
     };
-    Box::pin(look_at(aws, &client, stack, drift)).await
+    Box::pin(look_at(settings, aws, &client, stack, drift)).await
 }
 
-async fn look_at(aws: Aws, client: &StackClient, stack: Stack, drift: bool) -> InAws {
+async fn look_at(settings: &Settings, aws: Aws, client: &StackClient, stack: Stack, drift: bool) -> InAws {
     let cloudwatch = CloudWatch::new(&aws.config);
     let now = SystemTime::now();
-    let (part, drift, decisions, alarms) = tokio::join!(
+    let day = Window::last(Duration::from_hours(24), now);
+    let (part, drift, decisions, usage, alarms) = tokio::join!(
         within(StackPart::look(client, &stack)),
         // What takes minutes is bounded by itself.
         DriftPart::look(client, &stack, drift),
         within(Decisions::look(&cloudwatch, &stack, now)),
+        within(cloudwatch.usage(&day, &stack)),
         within(cloudwatch.alarms(client.name())),
     );
     InAws {
         region: Some(aws.region),
         stack: Part::of(part.map(|part| StackPart { drift: Some(drift), ..part })),
         decisions: Part::of(decisions),
+        cost: Part::of(usage.map(|usage| Cost::of(settings, &usage, &day))),
         alarms: Part::of(alarms),
         deployed: Some(stack),
     }
@@ -262,7 +271,14 @@ async fn look_at(aws: Aws, client: &StackClient, stack: Stack, drift: bool) -> I
 impl InAws {
     /// Where nothing can be known, all for the same reason.
     fn nothing(region: Option<String>, why: &str) -> Self {
-        Self { region, deployed: None, stack: unknown(why), decisions: unknown(why), alarms: unknown(why) }
+        Self {
+            region,
+            deployed: None,
+            stack: unknown(why),
+            decisions: unknown(why),
+            cost: unknown(why),
+            alarms: unknown(why),
+        }
     }
 
     fn without_stack(region: Option<String>, failure: Failure) -> Self {

@@ -19,6 +19,11 @@ impl fmt::Display for Status {
         drift.iter().try_for_each(|drift| part(out, "drift", &drift.to_string()))?;
         self.webhooks.iter().try_for_each(|webhook| part(out, "webhook", &words(webhook)))?;
         part(out, "decisions", &words(&self.decisions))?;
+        let cost = match &self.cost {
+            Part::Known(cost) => cost.line(),
+            Part::Unknown { unknown } => not_known(unknown),
+        };
+        part(out, "cost", &cost)?;
         let alarms = match &self.alarms {
             Part::Known(alarms) => alarm_words(alarms),
             Part::Unknown { unknown } => not_known(unknown),

@@ -9,6 +9,7 @@ use super::{decisions::Counted, *};
 use crate::{
     cloudwatch::{
         readings::{Found, Reading},
+        usage::Usage,
         window::Window,
     },
     cluster::{caller::Caller, drift::Difference, pause, webhook::Existing},
@@ -168,6 +169,7 @@ fn status() -> Status {
     stack.version = Some("0123456789ab".to_owned());
     stack.drift = Some(in_sync());
     stack.outputs.insert("ApiEndpoint".to_owned(), ENDPOINT.to_owned());
+    let usage = Usage { calls: Some(340.0), requests: Some(340.0), clusters: 1, ..Usage::default() };
     Status {
         at: now(),
         stack_name: "app".to_owned(),
@@ -175,6 +177,7 @@ fn status() -> Status {
         stack: Part::Known(stack),
         webhooks: vec![Part::Known(inspected(|_| ()))],
         decisions: Part::Known(Decisions { hour: counted(1, 12.0), day: counted(24, 340.0) }),
+        cost: Part::Known(Cost::of(&Settings::default(), &usage, &counted(24, 0.0).window)),
         alarms: Part::Known(vec![alarm("app-silence", State::Ok), alarm("app-undecided", State::Ok)]),
         exemptions: Vec::new(),
         attention: Vec::new(),
@@ -195,7 +198,7 @@ fn unreadable<T>(why: &str) -> Part<T> {
 
 #[test]
 fn the_exit_code_tells_well_from_wrong_from_not_known() {
-    let cases: [(&str, Edit<Status>, Option<ExitCode>); 14] = [
+    let cases: [(&str, Edit<Status>, Option<ExitCode>); 15] = [
         ("all is well", |_| (), None),
         ("drift that nobody looked for", |s| drift(s, never()), None),
         ("drift", |s| drift(s, drifted()), Some(ExitCode::Changed)),
@@ -213,6 +216,7 @@ fn the_exit_code_tells_well_from_wrong_from_not_known() {
             Some(ExitCode::Failed),
         ),
         ("metrics that are denied", |s| s.decisions = unreadable("no"), Some(ExitCode::Failed)),
+        ("a cost that cannot be told", |s| s.cost = unreadable("no"), None),
         (
             "wrong and not known",
             |s| {
@@ -313,6 +317,7 @@ fn a_screen_on_which_nothing_is_well_is_the_golden_one_and_each_part_says_its_ow
         status.stack = Part::Known(stack);
         status.webhooks[0] = Part::Known(inspected(|object| object["webhooks"][0]["failurePolicy"] = "Fail".into()));
         status.decisions = unreadable("not yours (code AccessDenied, request id req-1)");
+        status.cost = unreadable("not yours (code AccessDenied, request id req-1)");
         status.alarms = Part::Known(vec![alarm("app-silence", State::Alarm), alarm("app-denials", State::Ok)]);
         let exemption = json!({
             "id": "EX-1", "image": "docker.io/library/httpd", "namespace": "web", "rules": ["registry"],
