@@ -124,21 +124,21 @@ fn watched(alarms: &Alarms, clusters: usize) -> usize {
 }
 
 impl Cost {
-    /// In one line: `about $7.61 a month at this rate`, and what that leaves out.
+    /// In a few lines: `about $7.61 a month at the rate of …`, and what that leaves out.
     #[must_use]
-    pub fn line(&self) -> String {
+    pub fn summary(&self) -> String {
         let Self { prices, dollars, .. } = self;
         let missing: Vec<&str> =
             self.items.iter().filter(|item| item.dollars.is_none()).map(|item| item.what).collect();
         let missing =
-            if missing.is_empty() { String::new() } else { format!("; no data, so not in it: {}", missing.join("; ")) };
-        format!("about ${dollars:.2} a month at this rate, an estimate ({prices}){missing}")
+            if missing.is_empty() { String::new() } else { format!("\nno data, so not in it: {}", missing.join("; ")) };
+        format!("about ${dollars:.2} a month at the rate of the last day, an estimate\n({prices}){missing}")
     }
 }
 
 impl fmt::Display for Cost {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(out, "cost a month at this rate, an estimate: {}", self.prices)?;
+        write!(out, "cost a month at this rate, an estimate\n({})", self.prices)?;
         for Item { what, amount, dollars } in &self.items {
             write!(out, "\n  {what:<27}")?;
             match (amount, dollars) {
@@ -146,8 +146,8 @@ impl fmt::Display for Cost {
                 _ => write!(out, "{:>14}", "no data")?,
             }
         }
-        let rest = if self.complete { "" } else { "  (without what has no data)" };
-        write!(out, "\n  {:<41}{:>11}{rest}", "together", format!("${:.2}", self.dollars))
+        let together = if self.complete { "together" } else { "together, without what has no data" };
+        write!(out, "\n  {together:<41}{:>11}", format!("${:.2}", self.dollars))
     }
 }
 

@@ -32,7 +32,7 @@ fn usage() -> Usage {
 #[test]
 fn a_cluster_that_asks_once_a_second_costs_what_the_golden_table_says() {
     let cost = Cost::of(&Settings::default(), &usage(), &day());
-    golden::check("cost", &format!("{cost}\n\n{}", cost.line()));
+    golden::check("cost", &format!("{cost}\n\n{}", cost.summary()));
     assert!(cost.complete);
     assert_eq!(
         format!("{:.2}", cost.dollars),
@@ -43,7 +43,7 @@ fn a_cluster_that_asks_once_a_second_costs_what_the_golden_table_says() {
 #[test]
 fn what_was_not_counted_is_no_data_and_in_no_sum() {
     let cost = Cost::of(&Settings::default(), &Usage::default(), &day());
-    golden::check("cost_no_data", &format!("{cost}\n\n{}", cost.line()));
+    golden::check("cost_no_data", &format!("{cost}\n\n{}", cost.summary()));
     assert!(!cost.complete);
     let json = serde_json::to_value(&cost).unwrap();
     assert_eq!((&json["items"][0]["amount"], &json["items"][0]["dollars"]), (&Value::Null, &Value::Null));

@@ -18,9 +18,9 @@ use crate::{
         Event, Tail,
         line::{Line, Wanted},
     },
-    settings::Settings,
+    settings::{Settings, Word as _},
     stack::StackClient,
-    synth::OUTPUT_FUNCTION_LOG_GROUP,
+    synth::{self, OUTPUT_FUNCTION_LOG_GROUP},
 };
 
 /// Between two looks while following; the service allows five a second for the whole account.
@@ -54,7 +54,21 @@ pub async fn run(settings: &Settings, args: &LogsArgs, console: &mut Console) ->
     let events = tail.look(SystemTime::now()).await?;
     show(&events, &wanted, console)?;
     sum_up(&events, &wanted, console);
+    let of_stack = stack.parameters.get(synth::PARAMETER_LOG_LEVEL).filter(|word| !word.is_empty());
+    let level = of_stack.map_or(settings.log_level.word(), String::as_str);
+    if let Some(left_out) = left_out(level, &wanted).filter(|_| console.is_for_people()) {
+        console.say(left_out);
+    }
     Ok(())
+}
+
+/// What the function does not log at a level: no line would look like no denial.
+pub(crate) fn left_out(level: &str, wanted: &Wanted) -> Option<&'static str> {
+    match level {
+        "error" => Some("log_level is error: of all Pods, only those that could not be checked are in the log"),
+        "warn" if !wanted.denied => Some("log_level is warn: Pods that were admitted are not in the log"),
+        _ => None,
+    }
 }
 
 /// Shows what there is and goes on looking, until we are asked to stop.

@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::{
-    commands::logs::{follow, sum_up},
+    commands::logs::{follow, left_out, sum_up},
     console::Console,
     interrupt::Interrupt,
     logs::line::Wanted,
@@ -189,6 +189,23 @@ async fn ctrl_c_ends_following_well() {
     let (mut tail, _, mut console, _) = self::script([]);
     pull.send(true).unwrap();
     follow(&mut tail, &Wanted::default(), &mut console, &interrupt, Duration::ZERO).await.unwrap();
+}
+
+#[test]
+fn what_the_function_does_not_log_is_said_where_it_would_be_missed() {
+    let denied = Wanted { denied: true, ..Wanted::default() };
+    let all = Wanted::default();
+    for (level, wanted, told) in [
+        ("debug", &all, false),
+        ("info", &all, false),
+        ("info", &denied, false),
+        ("warn", &all, true),
+        ("warn", &denied, false),
+        ("error", &all, true),
+        ("error", &denied, true),
+    ] {
+        assert_eq!(left_out(level, wanted).is_some(), told, "{level}, {wanted:?}");
+    }
 }
 
 #[test]

@@ -46,7 +46,7 @@ const PATIENCE: Duration = Duration::from_secs(20);
 pub async fn run(settings: &Settings, args: &StatusArgs, console: &mut Console) -> Result<ExitCode, Failure> {
     if !args.watch {
         if args.drift {
-            console.say("CloudFormation compares the stack's resources with its template; that takes a minute or two");
+            console.say("looking for drift too: CloudFormation takes a minute or two to compare");
         }
         let status = Box::pin(Status::look(settings, args.drift)).await;
         console.report(&status)?;
@@ -82,6 +82,14 @@ enum Part<T> {
     Unknown {
         /// Why.
         unknown: String,
+        /// What helps.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        hint: Option<String>,
+    },
+    /// It could not, because of another part, which says why.
+    Follows {
+        /// Which, in words.
+        unknown: String,
     },
 }
 
@@ -89,14 +97,14 @@ impl<T> Part<T> {
     fn of(result: Result<T, Failure>) -> Self {
         match result {
             Ok(known) => Self::Known(known),
-            Err(failure) => Self::Unknown { unknown: told(failure) },
+            Err(failure) => Self::Unknown { hint: failure.hint.clone(), unknown: told(failure) },
         }
     }
 
     fn known(&self) -> Option<&T> {
         match self {
             Self::Known(known) => Some(known),
-            Self::Unknown { .. } => None,
+            Self::Unknown { .. } | Self::Follows { .. } => None,
         }
     }
 }
@@ -208,7 +216,8 @@ impl<T> Part<T> {
     fn concerns(&self, of: impl Fn(&T) -> Vec<String>) -> Result<Vec<String>, &String> {
         match self {
             Self::Known(known) => Ok(of(known)),
-            Self::Unknown { unknown } => Err(unknown),
+            Self::Unknown { unknown, .. } => Err(unknown),
+            Self::Follows { .. } => Ok(Vec::new()),
         }
     }
 }
@@ -274,10 +283,10 @@ impl InAws {
         Self {
             region,
             deployed: None,
-            stack: unknown(why),
-            decisions: unknown(why),
-            cost: unknown(why),
-            alarms: unknown(why),
+            stack: follows(why),
+            decisions: follows(why),
+            cost: follows(why),
+            alarms: follows(why),
         }
     }
 
@@ -286,6 +295,6 @@ impl InAws {
     }
 }
 
-fn unknown<T>(why: &str) -> Part<T> {
-    Part::of(Err(Failure::new(why)))
+fn follows<T>(why: &str) -> Part<T> {
+    Part::Follows { unknown: why.to_owned() }
 }

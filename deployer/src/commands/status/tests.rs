@@ -193,7 +193,67 @@ fn judged(change: impl Fn(&mut Status)) -> Status {
 }
 
 fn unreadable<T>(why: &str) -> Part<T> {
-    Part::of(Err(Failure::new("it cannot be read").with_cause(why)))
+    Part::of(Err(Failure::new("it cannot be read").with_cause(why).with_hint("Ask for the permission.")))
+}
+
+#[test]
+fn where_nothing_is_known_the_reason_is_said_once_and_nothing_is_called_well() {
+    let mut status = judged(|status| {
+        let InAws { stack, decisions, cost, alarms, .. } = InAws::without_stack(None, Failure::new("no credentials"));
+        (status.stack, status.decisions, status.cost, status.alarms) = (stack, decisions, cost, alarms);
+    });
+    assert_eq!(status.unknown, ["stack: no credentials"]);
+    assert_eq!(status.verdict().unwrap_err().code, ExitCode::Failed);
+    let text = status.to_string();
+    assert!(text.contains("attention   nothing that is known needs it"), "{text}");
+    assert!(text.contains("alarms      could not be told: the stack is not known"), "{text}");
+    status.stack = unreadable("no");
+    assert!(
+        status.to_string().contains("could not be told: it cannot be read: no\n            do: Ask for"),
+        "{status}"
+    );
+}
+
+#[test]
+fn every_line_of_the_table_of_decisions_fits_into_80_columns() {
+    let mut decisions = Decisions { hour: counted(1, 12_345_678.0), day: counted(24, 99_999_999.0) };
+    let unread = reading("cluster", "blue", "EcrLatency", Found::Unreadable { why: "no".to_owned() });
+    (decisions.hour.readings[3], decisions.day.readings[3]) = (unread.clone(), unread);
+    // The names of the parts stand to the left.
+    let lines: Vec<usize> = decisions.to_string().lines().map(|line| 12 + line.chars().count()).collect();
+    assert!(lines.len() > 5 && lines.iter().all(|width| *width <= 80), "{lines:?}\n{decisions}");
+}
+
+#[test]
+fn a_secret_that_somebody_changed_in_one_entry_is_told_as_the_one_that_is_wrong() {
+    let settings = Settings::default();
+    let stack = stack_that_knows(&caller());
+    for entry in [0, 1] {
+        let mut object = object(&settings);
+        let other = format!("{ENDPOINT}/v1/blue/{}", "ab".repeat(32));
+        let name = object["webhooks"][entry]["name"].as_str().unwrap().to_owned();
+        object["webhooks"][entry]["clientConfig"]["url"] = other.into();
+        let part = webhook::inspect(&settings, Some(&stack), "staging", Some(&Existing::new(object)), now()).unwrap();
+        let found = registered(part);
+        let told: Vec<&str> = found.differences.iter().map(|one| one.field.as_str()).collect();
+        assert_eq!(told, [format!("caller's secret of {name}")], "{found:?}");
+    }
+}
+
+fn stack_that_knows(caller: &Caller) -> Stack {
+    let digests = [(synth::PARAMETER_CALLER_DIGESTS.to_owned(), caller.entry())];
+    Stack {
+        id: "arn".to_owned(),
+        status: "CREATE_COMPLETE".into(),
+        reason: None,
+        outputs: BTreeMap::from([(synth::OUTPUT_API_ENDPOINT.to_owned(), ENDPOINT.to_owned())]),
+        parameters: BTreeMap::from(digests),
+        tags: BTreeMap::new(),
+        description: None,
+        changed_millis: None,
+        protected: true,
+        drift: never().found,
+    }
 }
 
 #[test]
