@@ -26,34 +26,39 @@ pub struct Usage {
 }
 
 impl CloudWatch {
-    /// Reads it.
+    /// Reads it. A stack whose creation never finished has used nothing.
     ///
     /// # Errors
     /// When any of it is not told: a part of a bill says nothing.
     pub async fn usage(&self, window: &Window, stack: &Stack) -> Result<Usage, Failure> {
-        let output = |key: &str| stack.outputs.get(key).cloned().unwrap_or_default();
-        let (api, function) = (output(synth::OUTPUT_API_ID), output(synth::OUTPUT_FUNCTION_NAME));
-        let logs = [synth::OUTPUT_FUNCTION_LOG_GROUP, synth::OUTPUT_API_LOG_GROUP].map(output);
-        let of_log = |group: &String| sum("AWS/Logs", "IncomingBytes", ("LogGroupName", group.clone()));
+        let outputs = [
+            synth::OUTPUT_API_ID,
+            synth::OUTPUT_FUNCTION_NAME,
+            synth::OUTPUT_FUNCTION_LOG_GROUP,
+            synth::OUTPUT_API_LOG_GROUP,
+        ];
+        let [Some(api), Some(function), Some(log), Some(access_log)] = outputs.map(|key| stack.outputs.get(key)) else {
+            return Ok(Usage::default());
+        };
         let mut queries = vec![
             sum("AWS/ApiGateway", "Count", ("ApiId", api)),
-            sum("AWS/Lambda", "Invocations", ("FunctionName", function.clone())),
+            sum("AWS/Lambda", "Invocations", ("FunctionName", function)),
             sum("AWS/Lambda", "Duration", ("FunctionName", function)),
+            sum("AWS/Logs", "IncomingBytes", ("LogGroupName", log)),
+            sum("AWS/Logs", "IncomingBytes", ("LogGroupName", access_log)),
         ];
-        queries.extend(logs.iter().map(of_log));
-        let own = queries.len();
-        let of_cluster = |name| sum(synth::METRIC_NAMESPACE, "Deny", ("Cluster", name));
-        queries.extend(clusters_of(stack).into_iter().map(of_cluster));
-        let answers = self.read(window, &queries).await;
-        if let Some(failure) = answers.failure {
-            return Err(failure);
-        }
-        let read: Result<Vec<Vec<Point>>, String> = answers.of.into_iter().collect();
-        let read = read.map_err(|why| Failure::new("what was used cannot be read").with_cause(why))?;
-        let total = |at: usize| read.get(at).and_then(|points| added(points));
-        let log_bytes = [3, 4].map(total).into_iter().flatten().reduce(|a, b| a + b);
-        let clusters = read.iter().skip(own).filter(|points| !points.is_empty()).count();
-        Ok(Usage { calls: total(0), requests: total(1), milliseconds: total(2), log_bytes, clusters })
+        queries.extend(clusters_of(stack).iter().map(|name| sum(synth::METRIC_NAMESPACE, "Deny", ("Cluster", name))));
+        let sums = self.sums(window, &queries).await?;
+        let [calls, requests, milliseconds, log, access_log, clusters @ ..] = sums.as_slice() else {
+            return Ok(Usage::default());
+        };
+        Ok(Usage {
+            calls: *calls,
+            requests: *requests,
+            milliseconds: *milliseconds,
+            log_bytes: log.iter().chain(access_log).copied().reduce(|a, b| a + b),
+            clusters: clusters.iter().flatten().count(),
+        })
     }
 
     /// Milliseconds that a call took the function in a window, on average; `None`: there was no call.
@@ -61,23 +66,26 @@ impl CloudWatch {
     /// # Errors
     /// When `CloudWatch` does not say.
     pub async fn mean_duration(&self, window: &Window, function: &str) -> Result<Option<f64>, Failure> {
-        let query =
-            |statistic| Query { statistic, ..sum("AWS/Lambda", "Duration", ("FunctionName", function.to_owned())) };
-        let answers = self.read(window, &[query("Sum"), query("SampleCount")]).await;
+        let query = |statistic| Query { statistic, ..sum("AWS/Lambda", "Duration", ("FunctionName", function)) };
+        let sums = self.sums(window, &[query("Sum"), query("SampleCount")]).await?;
+        let [Some(total), Some(calls)] = sums.as_slice() else { return Ok(None) };
+        Ok((*calls > 0.0).then(|| total / calls))
+    }
+
+    /// The sum of each answer; `None`: there is no data.
+    async fn sums(&self, window: &Window, queries: &[Query]) -> Result<Vec<Option<f64>>, Failure> {
+        let answers = self.read(window, queries).await;
         if let Some(failure) = answers.failure {
             return Err(failure);
         }
-        let read: Result<Vec<Vec<Point>>, String> = answers.of.into_iter().collect();
-        let read = read.map_err(|why| Failure::new("the function's duration cannot be read").with_cause(why))?;
-        let [total, calls] = [0, 1].map(|at| read.get(at).and_then(|points| added(points)));
-        Ok(total.zip(calls).filter(|(_, calls)| *calls > 0.0).map(|(total, calls)| total / calls))
+        let added = |points: Vec<Point>| points.iter().map(|(_, value)| *value).reduce(|a, b| a + b);
+        let sums: Result<Vec<Option<f64>>, String> = answers.of.into_iter().map(|points| points.map(added)).collect();
+        sums.map_err(|why| Failure::new("the metrics cannot be read (cloudwatch:GetMetricData)").with_cause(why))
     }
 }
 
-fn sum(namespace: &'static str, metric: &'static str, dimension: (&'static str, String)) -> Query {
-    Query { namespace, metric, dimension, statistic: "Sum", whole: false }
-}
-
-fn added(points: &[Point]) -> Option<f64> {
-    points.iter().map(|(_, value)| *value).reduce(|a, b| a + b)
+/// <https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/CloudWatch-Logs-Monitoring-CloudWatch-Metrics.html> has those of
+/// a log group.
+fn sum(namespace: &'static str, metric: &'static str, (dimension, value): (&'static str, &str)) -> Query {
+    Query { namespace, metric, dimension: (dimension, value.to_owned()), statistic: "Sum", whole: false }
 }

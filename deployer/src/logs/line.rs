@@ -13,6 +13,8 @@ use crate::console::printable;
 
 /// What the function says of a Pod that nothing controls.
 pub const NO_OWNER: &str = "none";
+/// So much of an owner is shown, in characters: more than names have that somebody gave.
+const LONGEST_OWNER: usize = 120;
 /// How many images or findings are spelt out.
 const SHOWN: usize = 4;
 
@@ -85,7 +87,7 @@ impl Line {
             (namespace, name) => format!("{namespace}/{name}"),
         };
         let mut said = format!("{:<9}  {}  {pod}", self.verdict(), text("cluster"));
-        if let Some(owner) = self.owner() {
+        if let Some(owner) = self.whose() {
             let _ = write!(said, " of {owner}");
         }
         let findings = self.findings();
@@ -103,15 +105,12 @@ impl Line {
         said
     }
 
-    /// What controls the Pod, if something does and the function that wrote the line knew of owners.
-    fn owner(&self) -> Option<&str> {
-        self.line["owner"].as_str().filter(|owner| *owner != NO_OWNER)
-    }
-
-    /// The same, for people.
+    /// What controls the Pod, for people; if something does, and the function that wrote the line knew of owners.
     #[must_use]
     pub fn whose(&self) -> Option<String> {
-        self.owner().map(printable)
+        let owner = self.line["owner"].as_str().filter(|owner| *owner != NO_OWNER)?;
+        let cut = owner.char_indices().nth(LONGEST_OWNER).map(|(end, _)| format!("{}…", &owner[..end]));
+        Some(printable(&cut.unwrap_or_else(|| owner.to_owned())))
     }
 
     /// Of a denial: in which namespace, what and why; the same for every Pod of a workload.
@@ -329,6 +328,8 @@ mod tests {
         value["name"] = json!("a\u{1b}[2Jb\n\u{202e}DENIED");
         value["owner"] = value["name"].clone();
         assert_eq!(line(&value).whose().as_deref(), Some(r"a\u{1b}[2Jb\n\u{202e}DENIED"));
+        let long = json!({ "owner": format!("Job/{}", "n".repeat(500)) });
+        assert_eq!(line(&long).whose(), Some(format!("Job/{}…", "n".repeat(116))));
         let text = line(&value).text().unwrap();
         assert!(text.contains(r"a\u{1b}[2Jb\n\u{202e}DENIED") && !text.contains(['\u{1b}', '\n']), "{text}");
     }
