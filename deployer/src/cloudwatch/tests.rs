@@ -227,7 +227,10 @@ async fn the_time_of_a_call_is_the_mean_over_all_calls_and_not_over_hours() {
         ("nothing counted", &[], None),
         ("a zero", &[(0, 0.0)], None),
     ] {
-        let (reader, _) = cloudwatch([(200, results(calls))]);
+        let (reader, asked) = cloudwatch([(200, results(calls))]);
         assert_eq!(reader.mean_duration(&window(), "app-Function").await.unwrap(), expected, "{name}");
+        let body = &asked.lock().unwrap()[0];
+        let at = |text: &str| body.windows(text.len()).position(|part| part == text.as_bytes()).unwrap();
+        assert!(at("q1") < at("SampleCount"), "{name}: the second answer is the number of calls");
     }
 }
