@@ -239,6 +239,9 @@ where
         Some("AccessDenied" | "AccessDeniedException" | "UnauthorizedOperation") => {
             Some("These credentials lack that permission. Use another --profile, or ask for the permission.")
         }
+        Some("Throttling" | "ThrottlingException" | "RequestLimitExceeded" | "TooManyRequestsException") => {
+            Some("AWS throttles the account: something asks it too often. Repeat the command in a minute.")
+        }
         Some(_) => None,
         None => no_answer(&chain(error)),
     }

@@ -111,7 +111,7 @@ pub enum Command {
     /// Print what CloudWatch counted: verdicts, latencies, what ECR was asked
     #[command(after_help = "Example:\n  deployer metrics --since 1d --cluster staging")]
     Metrics(MetricsArgs),
-    /// Show on one screen whether it works: stack, webhook, decisions, alarms, exemptions
+    /// Show on one screen whether it works: stack, drift, webhook, decisions, alarms, exemptions
     #[command(after_help = "Example:\n  deployer status --watch\n\n\
         Exit code: 0 all is well, 1 something could not be told, 5 something needs attention.")]
     Status(StatusArgs),
@@ -212,6 +212,8 @@ mod tests {
             &["webhook", "demote"],
             &["logs"],
             &["metrics"],
+            &["status"],
+            &["iam-policy"],
         ] {
             let mut command = Cli::command();
             command.build();

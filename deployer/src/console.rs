@@ -4,6 +4,7 @@
 //! everything, progress included, is one JSON object a line on stdout, each with its `schema` and `kind`; an error and a
 //! question are on stderr besides, for whoever watches.
 
+mod printable;
 mod questions;
 mod reader;
 
@@ -16,6 +17,7 @@ use std::{
 use serde::Serialize;
 use serde_json::json;
 
+pub use self::printable::printable;
 use crate::error::Failure;
 
 /// `schema` of every JSON line. It changes when a field goes or changes its meaning, not when one is added.

@@ -34,8 +34,12 @@ const CALLS: &[Row] = &[
             "cloudformation:DescribeChangeSet",
             "cloudformation:DescribeEvents",
             "cloudformation:DescribeStackEvents",
+            "cloudformation:DescribeStackResourceDrifts",
             "cloudformation:DescribeStackResources",
             "cloudformation:DescribeStacks",
+            "cloudformation:DetectStackDrift",
+            // DetectStackDrift takes it for each resource.
+            "cloudformation:DetectStackResourceDrift",
             "cloudformation:ExecuteChangeSet",
             "cloudformation:GetStackPolicy",
             "cloudformation:GetTemplate",
@@ -54,8 +58,17 @@ const CALLS: &[Row] = &[
         actions: &["s3:DeleteObject", "s3:DeleteObjectVersion", "s3:GetObject", "s3:PutObject"],
     },
     Row { on: &["ARN(logs):log-group:/aws/lambda/STACK:*"], actions: &["logs:FilterLogEvents"] },
-    // Metrics have no resource, and alarms are described by a list of names.
-    Row { on: &["*"], actions: &["cloudwatch:DescribeAlarms", "cloudwatch:GetMetricData"] },
+    // Metrics have no resource, alarms are described by a list of names, and a detection of drift by its id. The first of
+    // these belongs to DetectStackDrift (CloudFormation user guide, "Detect unmanaged configuration changes").
+    Row {
+        on: &["*"],
+        actions: &[
+            "cloudformation:BatchDescribeTypeConfigurations",
+            "cloudformation:DescribeStackDriftDetectionStatus",
+            "cloudwatch:DescribeAlarms",
+            "cloudwatch:GetMetricData",
+        ],
+    },
 ];
 
 /// What `CloudFormation` does for a resource of each type.
@@ -513,6 +526,14 @@ mod tests {
             ("FilterLogEvents", &["logs:FilterLogEvents"]),
             ("GetMetricData", &["cloudwatch:GetMetricData"]),
             ("DescribeAlarms", &["cloudwatch:DescribeAlarms"]),
+            (
+                "DetectStackDrift",
+                &[
+                    "cloudformation:BatchDescribeTypeConfigurations",
+                    "cloudformation:DetectStackDrift",
+                    "cloudformation:DetectStackResourceDrift",
+                ],
+            ),
         ];
         let mut called = BTreeSet::new();
         for path in ["src/stack", "src/upload.rs", "src/logs", "src/cloudwatch"] {

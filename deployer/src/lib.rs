@@ -10,6 +10,7 @@ pub mod cloudwatch;
 pub mod cluster;
 pub mod commands;
 pub mod console;
+pub mod cost;
 pub mod error;
 #[cfg(test)]
 mod golden;

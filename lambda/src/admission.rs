@@ -1,7 +1,7 @@
 //! The wire format: `AdmissionReview` of `admission.k8s.io/v1` in and out. Nothing else in this crate knows it.
 //!
 //! The review is read in place: of a Pod, or of an object that makes Pods, only the image fields are looked at, the rest
-//! is skipped without being copied.
+//! is skipped without being copied; of a Pod also when and by what it was made.
 //! This file must not judge: it says what was asked, or in one sentence why that cannot be understood.
 //! Shapes: <https://kubernetes.io/docs/reference/access-authn-authz/extensible-admission-controllers/>
 
@@ -10,7 +10,7 @@ mod answer;
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 
-use compliance::workload::{ImageField, PodView, TemplateKind, TemplateView};
+use compliance::workload::{ImageField, Owner, PodView, TemplateKind, TemplateView};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
@@ -85,6 +85,15 @@ pub struct Review<'a> {
     object: Object<'a>,
 }
 
+/// Whether a Pod has an owner.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Owned<'a> {
+    /// It has this one.
+    By(Owner<'a>),
+    /// Somebody made it by itself, or whose it is cannot be read.
+    ByNobody,
+}
+
 /// What there is to look at.
 enum Object<'a> {
     Nothing,
@@ -108,6 +117,15 @@ impl Review<'_> {
 }
 
 impl Review<'_> {
+    /// What controls the Pod, as the Pod says; `None` of what is no Pod.
+    #[must_use]
+    pub fn owner(&self) -> Option<Owned<'_>> {
+        match &self.object {
+            Object::Pod { new, .. } => Some(new.owner().map_or(Owned::ByNobody, Owned::By)),
+            Object::Nothing | Object::Template { .. } => None,
+        }
+    }
+
     /// When the API server made the Pod that is to be created: its own time, not the user's.
     #[must_use]
     pub fn created(&self) -> Option<&str> {

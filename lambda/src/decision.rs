@@ -5,15 +5,18 @@
 use compliance::ecr::{GatherReport, Gathered};
 use compliance::facts::Age;
 use compliance::verdict::{Exempted, Finding, LONGEST_WARNINGS, Verdict, bounded_warning};
-use compliance::workload::{ImageField, TemplateKind};
+use compliance::workload::{ImageField, Owner, TemplateKind};
 
-use crate::admission::{Answer, Denial, Operation, Review};
+use crate::admission::{Answer, Denial, Operation, Owned, Review};
 use crate::annotations;
 use crate::log::bounded;
 use crate::record::{self, UnavailableFact};
 
 /// A uid has 36 characters; what is longer was not made by an API server.
 const LONGEST_UID: usize = 64;
+
+/// Said of a Pod that somebody made by itself. No owner is called so: theirs have a slash.
+pub const NO_OWNER: &str = "none";
 
 /// One request, decided.
 #[derive(Debug, Default)]
@@ -24,6 +27,8 @@ pub struct Decision {
     pub namespace: String,
     /// `request.name`, often empty.
     pub name: String,
+    /// What controls the Pod (`ReplicaSet/web-5d9f`), or that nothing does; `None` of what is no Pod or was not understood.
+    pub owner: Option<String>,
     /// `request.operation`, if the review was understood.
     pub operation: Option<Operation>,
     /// `request.dryRun`.
@@ -90,6 +95,7 @@ impl Decision {
             uid: Some(review.uid.clone().into_owned()),
             namespace: review.namespace.clone().into_owned(),
             name: review.name.clone().into_owned(),
+            owner: review.owner().map(owner),
             operation: Some(review.operation),
             dry_run: review.dry_run,
             images: images.iter().map(|field| (field.path.clone(), field.image.to_owned())).collect(),
@@ -150,6 +156,13 @@ impl Decision {
     pub fn answer<'a>(&'a self, uid: &'a str) -> Answer<'a> {
         let denial = self.denial.as_ref();
         Answer { uid, denial, warnings: &self.warnings, audit_annotations: annotations::of(self) }
+    }
+}
+
+fn owner(owned: Owned<'_>) -> String {
+    match owned {
+        Owned::By(Owner { kind, name }) => format!("{kind}/{name}"),
+        Owned::ByNobody => NO_OWNER.to_owned(),
     }
 }
 

@@ -385,6 +385,33 @@ async fn no_secret_and_nothing_of_the_pod_but_its_images_is_written_or_answered(
 }
 
 #[tokio::test]
+async fn the_log_says_whose_the_pod_is_and_no_metric_does() {
+    let world = World::new(good);
+    let long = "n".repeat(5000);
+    let controlled = |kind: &str, name: &str| json!([{ "kind": kind, "name": name, "controller": true }]);
+    let cut = format!("Job/{}… (5004 bytes in all)", "n".repeat(508));
+    for (name, references, owner) in [
+        ("a ReplicaSet's", controlled("ReplicaSet", "web-5d9f"), Some("ReplicaSet/web-5d9f")),
+        ("nobody's", Value::Null, Some("none")),
+        ("too long", controlled("Job", &long), Some(cut.as_str())),
+        ("made up", controlled("a\u{1b}[2J", "b\n\"}"), Some("a\u{1b}[2J/b\n\"}")),
+        ("nonsense", json!("x"), Some("none")),
+    ] {
+        let mut review = review("nginx");
+        review["request"]["object"]["metadata"]["ownerReferences"] = references;
+        world.admit(&review).await;
+        let (metric, line) = world.last_lines();
+        assert_eq!(line["owner"].as_str(), owner, "{name}: {line}");
+        assert_eq!((&line["allowed"], metric.get("owner")), (&json!(false), None), "{name}");
+    }
+    let uid = "705ab4f5-6393-11e8-b7cc-42010a800002";
+    world
+        .admit(&json!({ "apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "request": { "uid": uid } }))
+        .await;
+    assert_eq!(world.last_lines().1.get("owner"), None, "of what was not understood nothing is said");
+}
+
+#[tokio::test]
 async fn an_absurdly_long_image_is_cut_in_the_log() {
     let world = World::new(never);
     let response = world.admit(&review(&"x".repeat(1 << 20))).await;

@@ -1,6 +1,6 @@
 //! What is written down about a decision: one metric line, one log line.
 //!
-//! The log line holds request uid, namespace, images and findings; never the Pod, its environment or the secret of a
+//! The log line holds request uid, namespace, owner, images and findings; never the Pod, its environment or the secret of a
 //! caller. Everything a user can make long is cut, because `CloudWatch` drops lines that are too long.
 
 use std::time::{Duration, SystemTime};
@@ -42,6 +42,9 @@ struct DecisionFields<'a> {
     cluster: &'a str,
     namespace: String,
     name: String,
+    /// A user's word, and one of so many: never a metric's dimension.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    owner: Option<String>,
     operation: Option<&'static str>,
     dry_run: bool,
     /// The kind of object, if its Pods are judged later.
@@ -171,6 +174,7 @@ fn fields<'a>(
         cluster,
         namespace,
         name: short(&decision.name),
+        owner: decision.owner.as_deref().map(short),
         operation: decision.operation.map(crate::admission::Operation::name),
         dry_run: decision.dry_run,
         early_warning_of: decision.early,

@@ -45,6 +45,11 @@ fn metrics_have_the_same_namespace_everywhere_and_the_names_that_the_story_reads
 }
 
 #[test]
+fn a_pod_of_nobody_is_called_the_same_by_the_function_and_by_who_reads_its_log() {
+    assert_eq!(lambda::decision::NO_OWNER, deployer::logs::line::NO_OWNER);
+}
+
+#[test]
 fn the_routes_are_the_paths_that_the_function_answers_to() {
     let stack = stack();
     let routes = stack["Resources"].as_object().expect("a map of resources").values();

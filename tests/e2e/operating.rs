@@ -5,12 +5,13 @@ use aws_sdk_cloudwatch::Client;
 use aws_sdk_cloudwatch::operation::put_metric_alarm::builders::PutMetricAlarmFluentBuilder;
 use aws_sdk_cloudwatch::types::{MetricAlarm, StateValue};
 use aws_sdk_ecr::types::ImageTagMutability;
+use deployer::settings::Settings;
 use local_world::addresses::Addresses;
 use local_world::deploy::{CLUSTER, DENIALS, Deployer, STACK};
 use local_world::kubernetes::{Kubernetes, Outcome, until};
 use local_world::pods::{NAMESPACE, pod};
 use local_world::trouble::{Context, Result, Trouble};
-use local_world::{counts, faults, seed};
+use local_world::{counts, faults, logs, seed};
 use serde_json::Value;
 
 use crate::report::Report;
@@ -27,6 +28,7 @@ pub(crate) async fn well(world: &Addresses, deployer: &Deployer, report: &mut Re
         .await;
     report.scenario("status: all is well", all_is_well(deployer)).await;
     report.scenario("logs: a line for people for each denial", told(deployer)).await;
+    report.scenario("status: drift is looked for, found and told", drift(world, deployer)).await;
 }
 
 /// To be called after a burst of denials, while the webhook is registered and ECR answers; leaves the cluster without the webhook.
@@ -78,6 +80,43 @@ async fn all_is_well(deployer: &Deployer) -> Result<()> {
     let text = deployer.run(&["status"], false).await?.well("status")?.said;
     let parts = ["stack  ", "as the settings say", "admitted", "all 9 are OK", "nothing needs it"];
     expect(parts.iter().all(|part| text.contains(part)), || text)
+}
+
+/// What somebody changed in a resource, and nothing that CloudFormation itself did.
+async fn drift(world: &Addresses, deployer: &Deployer) -> Result<()> {
+    let look = async |arguments: &[&str]| {
+        let (code, status) = answer(deployer, arguments, "status").await?;
+        Ok::<_, Trouble>((code, status["stack"]["drift"].clone(), status["stack"]["outputs"].clone()))
+    };
+    let (code, drift, outputs) = look(&["status"]).await?;
+    let never = code == 0 && drift["status"] == "NOT_CHECKED" && drift["checked"].is_null();
+    expect(never, || format!("exit code {code}: nobody has looked yet: {drift}"))?;
+    let (code, drift, _) = look(&["status", "--drift"]).await?;
+    let none = code == 0 && drift["status"] == "IN_SYNC" && drift["untold"] == serde_json::json!([]);
+    expect(none, || format!("exit code {code}: as deployed there is none: {drift}"))?;
+    let group = outputs["FunctionLogGroup"].as_str().unwrap_or_default();
+    let days = i32::try_from(Settings::default().log_retention_days).unwrap_or_default();
+    logs::keep(world, group, 1).await?;
+    let (code, drift, _) = look(&["status"]).await?;
+    expect(code == 0 && drift["status"] == "IN_SYNC", || format!("exit code {code}: not looked for again: {drift}"))?;
+    let found = look(&["status", "--drift"]).await;
+    // Whoever looks afterwards sees what was found then.
+    let shown = deployer.run(&["status"], false).await;
+    logs::keep(world, group, days).await?;
+    let (code, drift, _) = found?;
+    let [resource] = drift["resources"].as_array().map_or(&[][..], Vec::as_slice) else {
+        return Err(Trouble::new(format!("one resource has drifted: {drift}")));
+    };
+    let difference = &resource["differences"][0];
+    let told = (&resource["resource"], &difference["field"], &difference["wanted"], &difference["found"]);
+    let right =
+        serde_json::json!(told) == serde_json::json!(["FunctionLogGroup", "/RetentionInDays", days.to_string(), "1"]);
+    expect(code == 5 && right, || format!("exit code {code}: {drift}"))?;
+    let shown = shown?;
+    let right = shown.code == 5 && shown.said.contains(&format!("~ /RetentionInDays: 1 -> {days}"));
+    expect(right && shown.said.contains("the stack has drifted: 1 resource"), || shown.said)?;
+    let (code, drift, _) = look(&["status", "--drift"]).await?;
+    expect(code == 0 && drift["status"] == "IN_SYNC", || format!("exit code {code}: put back by hand: {drift}"))
 }
 
 async fn told(deployer: &Deployer) -> Result<()> {

@@ -175,6 +175,7 @@ const FIELDS: &[&str] = &[
     "message",
     "name",
     "namespace",
+    "owner",
     "record.metrics.initDurationMs",
     "requestUid",
     "type",

@@ -1,7 +1,7 @@
 //! Every image field of a Pod, and of the template of one, with the path where it stands.
 //!
-//! A view that borrows from the request's bytes: only image fields and the time of creation are read, everything else is
-//! skipped without being built. Two equal keys where an image can stand are an error, so that nobody can show one image
+//! A view that borrows from the request's bytes: only image fields, the time of creation and the owner are read, everything
+//! else is skipped without being built. Two equal keys where an image can stand are an error, so that nobody can show one image
 //! to us and another to the API server. This file must not judge an image, not even an empty one: what is there is
 //! yielded.
 
@@ -11,10 +11,11 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 
 use serde::Deserialize;
+use serde_json::value::RawValue;
 
 pub use template::{TemplateKind, TemplateView};
 
-/// A Pod, reduced to its images and to when it was made.
+/// A Pod, reduced to its images, to when it was made and to what made it.
 ///
 /// Deserialise it from the `object` or `oldObject` of an admission review. Lists and items that are `null` count as
 /// absent or empty, as the API server reads them.
@@ -32,6 +33,30 @@ pub struct PodView<'a> {
 struct Metadata<'a> {
     #[serde(default)]
     creation_timestamp: Option<Text<'a>>,
+    /// Read only when somebody asks whose the Pod is: whatever stands here, it is no reason to refuse a Pod.
+    #[serde(borrow, default)]
+    owner_references: Option<&'a RawValue>,
+}
+
+/// Kubernetes API reference: `OwnerReference`. Its author may have written anything.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(bound(deserialize = "'de: 'a"))]
+struct Reference<'a> {
+    #[serde(default)]
+    kind: Option<Text<'a>>,
+    #[serde(default)]
+    name: Option<Text<'a>>,
+    #[serde(default)]
+    controller: Option<bool>,
+}
+
+/// What controls a Pod, as the Pod says: its author may have made it up, so this is for reading and never for judging.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Owner<'a> {
+    /// `ReplicaSet`, `Job` and the like.
+    pub kind: Cow<'a, str>,
+    /// Its name; that of a Deployment's `ReplicaSet` is not the Deployment's.
+    pub name: Cow<'a, str>,
 }
 
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -102,6 +127,18 @@ impl Kind {
             Self::EphemeralContainers => format!("spec.ephemeralContainers[{index}].image"),
             Self::Volumes => format!("spec.volumes[{index}].image.reference"),
         }
+    }
+}
+
+impl<'a> PodView<'a> {
+    /// What controls it; `None` when nothing does, or when that cannot be read.
+    #[must_use]
+    pub fn owner(&self) -> Option<Owner<'a>> {
+        let references = self.metadata.as_ref()?.owner_references?;
+        let references: Items<Reference<'a>> = serde_json::from_str(references.get()).ok()?;
+        // The API server lets one of them be the controller.
+        let controller = references?.into_iter().flatten().find(|one| one.controller == Some(true))?;
+        Some(Owner { kind: controller.kind?.0, name: controller.name?.0 })
     }
 }
 

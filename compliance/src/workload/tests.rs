@@ -150,3 +150,39 @@ fn objects_nested_deeper_than_honest_ones_do_not_overflow_the_stack() {
     let deep = format!(r#"{{"spec": {}"#, r#"{"containers": [{"image": "#.repeat(100_000));
     assert!(serde_json::from_str::<PodView<'_>>(&deep).is_err());
 }
+
+#[test]
+fn the_owner_is_the_controller_and_whatever_else_stands_there_is_none_and_no_error() {
+    let owned =
+        r#"{"apiVersion": "apps/v1", "kind": "ReplicaSet", "name": "web-5d9f", "uid": "u", "controller": true}"#;
+    let other = r#"{"kind": "Node", "name": "n", "controller": false}, {"kind": "Thing", "name": "t"}"#;
+    let escaped = r#"{"kind": "a\u001b[2J", "name": "b\"\n", "controller": true}"#;
+    let cases = [
+        ("a controller", format!("[{owned}]"), Some(("ReplicaSet", "web-5d9f"))),
+        ("among others", format!("[null, {other}, {owned}]"), Some(("ReplicaSet", "web-5d9f"))),
+        (
+            "the first of two",
+            format!(r#"[{owned}, {{"kind": "Job", "name": "j", "controller": true}}]"#),
+            Some(("ReplicaSet", "web-5d9f")),
+        ),
+        ("what somebody made up", format!("[{escaped}]"), Some(("a\u{1b}[2J", "b\"\n"))),
+        ("owners that do not control", format!("[{other}]"), None),
+        ("no owner", "[]".to_owned(), None),
+        ("null", "null".to_owned(), None),
+        ("without a kind", r#"[{"name": "n", "controller": true}]"#.to_owned(), None),
+        ("of another type", r#"{"kind": 1}"#.to_owned(), None),
+        ("with a member of another type", r#"[{"kind": [], "name": "n", "controller": "yes"}]"#.to_owned(), None),
+        ("with a member twice", r#"[{"kind": "a", "kind": "b", "name": "n", "controller": true}]"#.to_owned(), None),
+    ];
+    for (name, references, expected) in cases {
+        let json = format!(
+            r#"{{"metadata": {{"ownerReferences": {references}}}, "spec": {{"containers": [{{"image": "a"}}]}}}}"#
+        );
+        let pod: PodView<'_> = serde_json::from_str(&json).unwrap();
+        let found = pod.owner();
+        assert_eq!(found.as_ref().map(|owner| (&*owner.kind, &*owner.name)), expected, "{name}");
+        assert_eq!(pod.images().len(), 1, "{name}: it is judged all the same");
+    }
+    let none: PodView<'_> = serde_json::from_str("{}").unwrap();
+    assert_eq!(none.owner(), None);
+}

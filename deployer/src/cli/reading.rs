@@ -24,6 +24,9 @@ pub struct LogsArgs {
     /// Only decisions for this cluster, by its name in the settings
     #[arg(long, value_name = "NAME")]
     pub cluster: Option<String>,
+    /// Only decisions about Pods that this controls, as the lines say it: ReplicaSet/web-5d9f, none
+    #[arg(long, value_name = "KIND/NAME")]
+    pub owner: Option<String>,
 }
 
 /// Options of `deployer metrics`.
@@ -43,4 +46,7 @@ pub struct StatusArgs {
     /// Look again every half minute until Ctrl-C
     #[arg(long, short)]
     pub watch: bool,
+    /// Have CloudFormation compare the resources with the template, which takes a minute or two
+    #[arg(long, conflicts_with = "watch")]
+    pub drift: bool,
 }

@@ -7,6 +7,7 @@ pub mod data;
 pub mod readings;
 #[cfg(test)]
 mod tests;
+pub mod usage;
 pub mod window;
 #[cfg(test)]
 pub(crate) mod wire;

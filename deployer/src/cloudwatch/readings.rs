@@ -99,8 +99,12 @@ pub struct Subject {
 /// What a stack has that is measured: its clusters (or one of them), strangers, its function and its API.
 #[must_use]
 pub fn subjects(stack: &Stack, only: Option<&str>) -> Vec<Subject> {
-    let digests = stack.parameters.get("CallerDigests").map_or("", String::as_str);
-    subjects_of(&clusters(digests), &stack.outputs, only)
+    subjects_of(&clusters_of(stack), &stack.outputs, only)
+}
+
+/// The clusters that may call a stack, by name.
+pub(super) fn clusters_of(stack: &Stack) -> Vec<String> {
+    clusters(stack.parameters.get(synth::PARAMETER_CALLER_DIGESTS).map_or("", String::as_str))
 }
 
 pub(super) fn subjects_of(clusters: &[String], outputs: &BTreeMap<String, String>, only: Option<&str>) -> Vec<Subject> {

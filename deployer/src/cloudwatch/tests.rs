@@ -8,9 +8,11 @@ use serde_json::{Value, json};
 use super::{
     alarms::State,
     readings::{Found, Kind, OF_CLUSTER, STRANGERS, Subject, clusters, subjects_of},
+    usage::Usage,
     window::Window,
     wire::{cloudwatch, says},
 };
+use crate::stack::{Stack, drift::Drift};
 
 fn window() -> Window {
     Window::last(Duration::from_hours(1), UNIX_EPOCH + Duration::from_mins(29_925_805))
@@ -144,4 +146,91 @@ async fn alarms_are_asked_for_by_name_over_all_pages_and_those_in_alarm_come_fir
 
     let (reader, _) = cloudwatch([(403, json!({ "__type": "AccessDenied", "message": "no" }))]);
     assert_eq!(reader.alarms("app").await.unwrap_err().cause.unwrap(), "no (code AccessDenied, request id req-1)");
+}
+
+fn stack(clusters: &str) -> Stack {
+    let pairs =
+        |pairs: &[(&str, &str)]| pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
+    Stack {
+        id: "arn".to_owned(),
+        status: "CREATE_COMPLETE".into(),
+        reason: None,
+        outputs: pairs(&[
+            ("ApiId", "abc"),
+            ("FunctionName", "app-Function"),
+            ("FunctionLogGroup", "/aws/lambda/app"),
+            ("ApiLogGroup", "/aws/vendedlogs/apigateway/app"),
+        ]),
+        parameters: pairs(&[("CallerDigests", clusters)]),
+        tags: std::collections::BTreeMap::new(),
+        description: None,
+        changed_millis: None,
+        protected: false,
+        drift: Drift { status: "NOT_CHECKED".to_owned(), checked: None, incomplete: None },
+    }
+}
+
+#[tokio::test]
+async fn what_was_used_is_added_up_and_a_cluster_that_never_asked_has_no_metrics() {
+    let results = [
+        result("q0", &[(0, 10.0), (300, 5.0)], "Complete"),
+        result("q1", &[(0, 14.0)], "Complete"),
+        result("q2", &[(0, 70.5)], "Complete"),
+        result("q3", &[(0, 1000.0)], "Complete"),
+        result("q4", &[], "Complete"),
+        result("q5", &[(0, 0.0)], "Complete"),
+        result("q6", &[], "Complete"),
+    ];
+    let (reader, asked) = cloudwatch([(200, json!({ "MetricDataResults": results }))]);
+    let usage = reader.usage(&window(), &stack("blue=1,green=2")).await.unwrap();
+    let expected = Usage {
+        calls: Some(15.0),
+        requests: Some(14.0),
+        milliseconds: Some(70.5),
+        log_bytes: Some(1000.0),
+        clusters: 1,
+    };
+    assert_eq!(usage, expected);
+    let asked = asked.lock().unwrap();
+    for word in
+        ["abc", "app-Function", "/aws/lambda/app", "/aws/vendedlogs/apigateway/app", "blue", "green", "IncomingBytes"]
+    {
+        assert!(says(&asked[0], word), "{word}");
+    }
+}
+
+#[tokio::test]
+async fn where_nothing_was_counted_there_is_no_data_and_a_refusal_is_no_zero() {
+    let empty: Vec<Value> = (0..6).map(|at| result(&format!("q{at}"), &[], "Complete")).collect();
+    let (reader, _) = cloudwatch([(200, json!({ "MetricDataResults": empty }))]);
+    assert_eq!(reader.usage(&window(), &stack("blue=1")).await.unwrap(), Usage::default());
+    let denied = || (403, json!({ "__type": "com.amazonaws.cloudwatch#AccessDenied", "message": "no" }));
+    let mut refused = result("q0", &[], "Forbidden");
+    refused["Messages"] = json!([{ "Code": "Forbidden", "Value": "not yours" }]);
+    let part = (200, json!({ "MetricDataResults": [refused] }));
+    for (name, answer, word) in [("denied", denied(), "AccessDenied"), ("a part is", part, "not yours")] {
+        let (reader, _) = cloudwatch([answer]);
+        let failure = reader.usage(&window(), &stack("blue=1")).await.unwrap_err();
+        assert!(failure.cause.clone().unwrap_or_default().contains(word), "{name}: {failure:?}");
+    }
+}
+
+#[tokio::test]
+async fn the_time_of_a_call_is_the_mean_over_all_calls_and_not_over_hours() {
+    // A busy hour of short calls and an idle one with a long call.
+    let results = |calls| {
+        let sums = result("q0", &[(0, 1000.0), (3600, 1000.0)], "Complete");
+        json!({ "MetricDataResults": [sums, result("q1", calls, "Complete")] })
+    };
+    for (name, calls, expected) in [
+        ("two hours", &[(0, 99.0), (3600, 1.0)][..], Some(20.0)),
+        ("nothing counted", &[], None),
+        ("a zero", &[(0, 0.0)], None),
+    ] {
+        let (reader, asked) = cloudwatch([(200, results(calls))]);
+        assert_eq!(reader.mean_duration(&window(), "app-Function").await.unwrap(), expected, "{name}");
+        let body = &asked.lock().unwrap()[0];
+        let at = |text: &str| body.windows(text.len()).position(|part| part == text.as_bytes()).unwrap();
+        assert!(at("q1") < at("SampleCount"), "{name}: the second answer is the number of calls");
+    }
 }

@@ -20,6 +20,12 @@ impl Moment {
         Self(i64::try_from(since.as_secs()).unwrap_or(i64::MAX))
     }
 
+    /// So many seconds after the begin of 1970.
+    #[must_use]
+    pub const fn of_seconds(seconds: i64) -> Self {
+        Self(seconds)
+    }
+
     /// `2026-11-24T20:15:00Z`, as [`fmt::Display`] writes it; nothing else.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
@@ -37,6 +43,12 @@ impl Moment {
     #[must_use]
     pub fn after(self, span: Duration) -> Self {
         Self(self.0.saturating_add(i64::try_from(span.as_secs()).unwrap_or(i64::MAX)))
+    }
+
+    /// Seconds since 1970.
+    #[must_use]
+    pub const fn seconds(self) -> i64 {
+        self.0
     }
 
     /// Seconds from `earlier` to this; negative when it was before.

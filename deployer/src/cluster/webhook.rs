@@ -83,6 +83,12 @@ impl Existing {
         Caller::from_url(self.url()?)
     }
 
+    /// The callers in the URLs of all its entries.
+    pub fn callers(&self) -> impl Iterator<Item = Caller> {
+        let entries = self.object["webhooks"].as_array().into_iter().flatten();
+        entries.filter_map(|entry| Caller::from_url(entry["clientConfig"]["url"].as_str()?))
+    }
+
     /// Scheme, host and port of its URL: what may be shown of it.
     #[must_use]
     pub fn endpoint(&self) -> Option<&str> {

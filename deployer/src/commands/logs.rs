@@ -18,15 +18,17 @@ use crate::{
         Event, Tail,
         line::{Line, Wanted},
     },
-    settings::Settings,
+    settings::{Settings, Word as _},
     stack::StackClient,
-    synth::OUTPUT_FUNCTION_LOG_GROUP,
+    synth::{self, OUTPUT_FUNCTION_LOG_GROUP},
 };
 
 /// Between two looks while following; the service allows five a second for the whole account.
 const PAUSE: Duration = Duration::from_secs(2);
 /// So many reasons of denials are summed up.
 const MOST_REASONS: usize = 10;
+/// So many owners are named for each.
+const MOST_OWNERS: usize = 3;
 /// So many failed looks in a row are a failure; a single one is not.
 const LOST_AFTER: usize = 5;
 
@@ -39,7 +41,12 @@ pub async fn run(settings: &Settings, args: &LogsArgs, console: &mut Console) ->
     let stack = StackClient::new(&aws.config, &settings.stack_name).existing(&aws.region).await?;
     let group = stack.output(OUTPUT_FUNCTION_LOG_GROUP)?;
     let mut tail = Tail::new(Client::new(&aws.config), group, args.since, SystemTime::now());
-    let wanted = Wanted { denied: args.denied, namespace: args.namespace.clone(), cluster: args.cluster.clone() };
+    let wanted = Wanted {
+        denied: args.denied,
+        namespace: args.namespace.clone(),
+        cluster: args.cluster.clone(),
+        owner: args.owner.clone(),
+    };
     if args.follow {
         let interrupt = Interrupt::listen_and(console.reader_gone());
         return follow(&mut tail, &wanted, console, &interrupt, PAUSE).await;
@@ -47,7 +54,21 @@ pub async fn run(settings: &Settings, args: &LogsArgs, console: &mut Console) ->
     let events = tail.look(SystemTime::now()).await?;
     show(&events, &wanted, console)?;
     sum_up(&events, &wanted, console);
+    let of_stack = stack.parameters.get(synth::PARAMETER_LOG_LEVEL).filter(|word| !word.is_empty());
+    let level = of_stack.map_or(settings.log_level.word(), String::as_str);
+    if let Some(left_out) = left_out(level, &wanted).filter(|_| console.is_for_people()) {
+        console.say(left_out);
+    }
     Ok(())
+}
+
+/// What the function does not log at a level: no line would look like no denial.
+pub(crate) fn left_out(level: &str, wanted: &Wanted) -> Option<&'static str> {
+    match level {
+        "error" => Some("log_level is error: of all Pods, only those that could not be checked are in the log"),
+        "warn" if !wanted.denied => Some("log_level is warn: Pods that were admitted are not in the log"),
+        _ => None,
+    }
 }
 
 /// Shows what there is and goes on looking, until we are asked to stop.
@@ -76,7 +97,7 @@ pub(crate) async fn follow(
     }
 }
 
-/// Of denials what and why, the most frequent first, for one Deployment makes many; and that there was nothing, for an
+/// Of denials what, why and whose, the most frequent first, for one Deployment makes many; and that there was nothing, for an
 /// empty screen could mean anything. A message, as the lines are the data.
 pub(crate) fn sum_up(events: &[Event], wanted: &Wanted, console: &mut Console) {
     if !console.is_for_people() {
@@ -86,18 +107,54 @@ pub(crate) fn sum_up(events: &[Event], wanted: &Wanted, console: &mut Console) {
     if lines.is_empty() {
         return console.say("nothing of the kind was logged in that time");
     }
-    let mut reasons: BTreeMap<String, usize> = BTreeMap::new();
-    for reason in lines.iter().filter(|_| wanted.denied).filter_map(Line::refusal) {
-        *reasons.entry(reason).or_default() += 1;
+    let mut reasons: BTreeMap<String, Refused> = BTreeMap::new();
+    for line in lines.iter().filter(|_| wanted.denied) {
+        if let Some(reason) = line.refusal() {
+            reasons.entry(reason).or_default().count(line.whose());
+        }
     }
-    let mut reasons: Vec<(String, usize)> = reasons.into_iter().collect();
-    reasons.sort_by_key(|(_, times)| std::cmp::Reverse(*times));
-    for (reason, times) in reasons.iter().take(MOST_REASONS) {
-        console.say(&format!("{times:>5} x {reason}"));
+    let reasons = most_first(reasons, |refused| refused.times);
+    for (reason, refused) in reasons.iter().take(MOST_REASONS) {
+        console.say(&format!("{:>5} x {reason}{}", refused.times, refused.words()));
     }
     if let Some(more) = reasons.len().checked_sub(MOST_REASONS).filter(|more| *more > 0) {
         console.say(&format!("other reasons: {more}"));
     }
+}
+
+/// How often something was refused, and whose it was. A `CronJob` makes an owner a minute: the reason is what they share.
+#[derive(Default)]
+struct Refused {
+    times: usize,
+    owners: BTreeMap<String, usize>,
+}
+
+impl Refused {
+    fn count(&mut self, owner: Option<String>) {
+        self.times += 1;
+        if let Some(owner) = owner {
+            *self.owners.entry(owner).or_default() += 1;
+        }
+    }
+
+    /// `  of ReplicaSet/web-5d9f (12), Job/a (3) and 2 more`; nothing where nobody owns them.
+    fn words(&self) -> String {
+        let owners = most_first(self.owners.clone(), |times| *times);
+        let named: Vec<String> =
+            owners.iter().take(MOST_OWNERS).map(|(owner, times)| format!("{owner} ({times})")).collect();
+        match owners.len().saturating_sub(MOST_OWNERS) {
+            0 if named.is_empty() => String::new(),
+            0 => format!("  of {}", named.join(", ")),
+            more => format!("  of {} and {more} more", named.join(", ")),
+        }
+    }
+}
+
+/// The most frequent first, and those of the same number by name.
+fn most_first<T>(counted: BTreeMap<String, T>, times: impl Fn(&T) -> usize) -> Vec<(String, T)> {
+    let mut all: Vec<(String, T)> = counted.into_iter().collect();
+    all.sort_by_key(|(_, one)| std::cmp::Reverse(times(one)));
+    all
 }
 
 fn chosen(events: &[Event], wanted: &Wanted) -> impl Iterator<Item = Line> {

@@ -1,4 +1,4 @@
-//! `deployer metrics`: what `CloudWatch` counted, as a table or as JSON. Reads only.
+//! `deployer metrics`: what `CloudWatch` counted and what that costs, as tables or as JSON. Reads only.
 
 use std::{fmt, time::SystemTime};
 
@@ -9,10 +9,11 @@ use crate::{
     cli::MetricsArgs,
     cloudwatch::{
         CloudWatch,
-        readings::{Reading, subjects},
+        readings::{Found, Reading, subjects},
         window::Window,
     },
     console::{Console, Report},
+    cost::Cost,
     error::Failure,
     settings::Settings,
     stack::StackClient,
@@ -27,8 +28,25 @@ pub async fn run(settings: &Settings, args: &MetricsArgs, console: &mut Console)
     let stack = StackClient::new(&aws.config, &settings.stack_name).existing(&aws.region).await?;
     let window = Window::last(args.since, SystemTime::now());
     let subjects = subjects(&stack, args.cluster.as_deref());
-    let (readings, failure) = CloudWatch::new(&aws.config).readings(&window, &subjects).await;
-    console.report(&Metrics { stack: settings.stack_name.clone(), region: aws.region, window, readings })?;
+    let cloudwatch = CloudWatch::new(&aws.config);
+    let (readings, failure) = cloudwatch.readings(&window, &subjects).await;
+    if let Some(failure) = &failure
+        && console.is_for_people()
+        && readings.iter().all(|reading| matches!(reading.found, Found::Unreadable { .. }))
+    {
+        // The same reason in each line would be a wall.
+        return Err(failure.clone());
+    }
+    // What one cluster costs is no part of the bill that could be told apart.
+    let (cost, failure) = match (args.cluster.is_none() && failure.is_none()).then(|| cloudwatch.usage(&window, &stack))
+    {
+        None => (None, failure),
+        Some(usage) => match usage.await {
+            Ok(usage) => (Some(Cost::of(settings, &usage, &window)), None),
+            Err(why) => (None, Some(why)),
+        },
+    };
+    console.report(&Metrics { stack: settings.stack_name.clone(), region: aws.region, window, readings, cost })?;
     failure.map_or(Ok(()), Err)
 }
 
@@ -39,6 +57,8 @@ pub(super) struct Metrics {
     region: String,
     window: Window,
     readings: Vec<Reading>,
+    /// Of a month; `None`: one cluster was asked about, or it could not be told.
+    cost: Option<Cost>,
 }
 
 impl Report for Metrics {
@@ -57,7 +77,7 @@ impl fmt::Display for Metrics {
             before = Some(subject);
             write!(out, "\n{reading}")?;
         }
-        Ok(())
+        self.cost.iter().try_for_each(|cost| write!(out, "\n\n{cost}"))
     }
 }
 

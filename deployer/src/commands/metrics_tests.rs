@@ -7,7 +7,7 @@ use std::{
 };
 
 use super::*;
-use crate::{cloudwatch::readings::Found, golden};
+use crate::{cloudwatch::usage::Usage, golden};
 
 fn metrics() -> Metrics {
     let window = Window::last(Duration::from_hours(1), UNIX_EPOCH + Duration::from_mins(29_925_805));
@@ -16,6 +16,7 @@ fn metrics() -> Metrics {
     let counted = |sum| Found::Data { statistics: BTreeMap::from([("sum", sum)]), points: points(sum) };
     let times = BTreeMap::from([("p50", 3.2), ("p90", 12.0), ("p99", 2512.0)]);
     let why = "no (code AccessDenied, request id req-1)".to_owned();
+    let usage = Usage { calls: Some(1_234_567.0), clusters: 1, ..Usage::default() };
     Metrics {
         stack: "app".to_owned(),
         region: "eu-west-1".to_owned(),
@@ -27,6 +28,7 @@ fn metrics() -> Metrics {
             reading("cluster", "blue", "Latency", Found::Data { statistics: times, points: points(3.0) }),
             reading("function", "app-Function", "Errors", Found::Unreadable { why }),
         ],
+        cost: Some(Cost::of(&Settings::default(), &usage, &window)),
     }
 }
 

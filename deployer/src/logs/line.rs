@@ -9,7 +9,12 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::Event;
+use crate::console::printable;
 
+/// What the function says of a Pod that nothing controls.
+pub const NO_OWNER: &str = "none";
+/// So much of an owner is shown, in characters: more than names have that somebody gave.
+const LONGEST_OWNER: usize = 120;
 /// How many images or findings are spelt out.
 const SHOWN: usize = 4;
 
@@ -22,6 +27,8 @@ pub struct Wanted {
     pub namespace: Option<String>,
     /// Only of this cluster.
     pub cluster: Option<String>,
+    /// Only of Pods that this controls, such as `ReplicaSet/web-5d9f`.
+    pub owner: Option<String>,
 }
 
 /// A line, read.
@@ -45,8 +52,8 @@ impl Line {
     /// Whether it is one of those. Of lines that are no decision only "all" is said.
     #[must_use]
     pub fn is(&self, wanted: &Wanted) -> bool {
-        let Wanted { denied, namespace, cluster } = wanted;
-        if !denied && namespace.is_none() && cluster.is_none() {
+        let Wanted { denied, namespace, cluster, owner } = wanted;
+        if *wanted == Wanted::default() {
             return true;
         }
         let has = |key: &str, value: &Option<String>| value.as_deref().is_none_or(|value| self.line[key] == value);
@@ -54,6 +61,7 @@ impl Line {
             && !(*denied && self.line["allowed"] == true)
             && has("namespace", namespace)
             && has("cluster", cluster)
+            && has("owner", owner)
     }
 
     fn is_decision(&self) -> bool {
@@ -69,7 +77,7 @@ impl Line {
         Some(format!("{at}  {}", printable(&said)))
     }
 
-    /// `DENIED     staging  shop/web  …/app:v1 [tag-immutability: mutable]  request 7f…`.
+    /// `DENIED     staging  shop/web of ReplicaSet/web-5d9f  …/app:v1 [tag-immutability: mutable]  request 7f…`.
     fn decision(&self) -> String {
         let text = |key: &str| self.line[key].as_str().unwrap_or_default();
         let pod = match (text("namespace"), text("name")) {
@@ -79,6 +87,9 @@ impl Line {
             (namespace, name) => format!("{namespace}/{name}"),
         };
         let mut said = format!("{:<9}  {}  {pod}", self.verdict(), text("cluster"));
+        if let Some(owner) = self.whose() {
+            let _ = write!(said, " of {owner}");
+        }
         let findings = self.findings();
         for part in [self.images(&findings), findings, text("denial").to_owned(), self.exemptions(), self.unavailable()]
         {
@@ -92,6 +103,14 @@ impl Line {
             let _ = write!(said, "  request {}", text("requestUid"));
         }
         said
+    }
+
+    /// What controls the Pod, for people; if something does, and the function that wrote the line knew of owners.
+    #[must_use]
+    pub fn whose(&self) -> Option<String> {
+        let owner = self.line["owner"].as_str().filter(|owner| *owner != NO_OWNER)?;
+        let cut = owner.char_indices().nth(LONGEST_OWNER).map(|(end, _)| format!("{}…", &owner[..end]));
+        Some(printable(&cut.unwrap_or_else(|| owner.to_owned())))
     }
 
     /// Of a denial: in which namespace, what and why; the same for every Pod of a workload.
@@ -199,12 +218,6 @@ fn listed(items: impl ExactSizeIterator<Item = String>) -> String {
     if more > 0 { format!("{shown} and {more} more") } else { shown }
 }
 
-/// Images are ASCII; whatever is not could hide or reorder what is read. The dots say that the function cut a text.
-fn printable(text: &str) -> String {
-    let plain = |c: char| c == '…' || (' '..='~').contains(&c);
-    text.chars().map(|c| if plain(c) { c.to_string() } else { c.escape_default().to_string() }).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use serde_json::json;
@@ -234,6 +247,18 @@ mod tests {
         let exempted = json!([{ "id": "EX-1", "daysLeft": 3, "rule": "registry", "image": "r/app:v1" }]);
         let unavailable = json!([{ "repository": "r/app of 1", "code": "access-denied", "awsCode": "AccessDenied", "awsRequestId": "q-1" }]);
         let cases = [
+            (
+                "of an owner",
+                with(json!({ "owner": "ReplicaSet/web-5d9f", "name": "" })),
+                Some(
+                    "DENIED     blue  shop/(no name yet) of ReplicaSet/web-5d9f  r/app:v1 [registry: docker-hub]  request u-1",
+                ),
+            ),
+            (
+                "of nobody",
+                with(json!({ "owner": "none" })),
+                Some("DENIED     blue  shop/web-  r/app:v1 [registry: docker-hub]  request u-1"),
+            ),
             ("a denial", denied(), Some("DENIED     blue  shop/web-  r/app:v1 [registry: docker-hub]  request u-1")),
             (
                 "not checked",
@@ -301,13 +326,17 @@ mod tests {
     fn what_a_user_wrote_cannot_move_the_cursor() {
         let mut value = denied();
         value["name"] = json!("a\u{1b}[2Jb\n\u{202e}DENIED");
+        value["owner"] = value["name"].clone();
+        assert_eq!(line(&value).whose().as_deref(), Some(r"a\u{1b}[2Jb\n\u{202e}DENIED"));
+        let long = json!({ "owner": format!("Job/{}", "n".repeat(500)) });
+        assert_eq!(line(&long).whose(), Some(format!("Job/{}…", "n".repeat(116))));
         let text = line(&value).text().unwrap();
         assert!(text.contains(r"a\u{1b}[2Jb\n\u{202e}DENIED") && !text.contains(['\u{1b}', '\n']), "{text}");
     }
 
     #[test]
     fn only_wanted_decisions_are_shown() {
-        let admitted = json!({ "allowed": true, "cluster": "green", "namespace": "web" });
+        let admitted = json!({ "allowed": true, "cluster": "green", "namespace": "web", "owner": "Job/a" });
         let message = json!({ "message": "caller not known" });
         let metrics = json!({ "_aws": {}, "namespace": "shop" });
         let all = [denied(), admitted, message, metrics];
@@ -316,10 +345,11 @@ mod tests {
             ("everything", Wanted::default(), [true, true, true, true]),
             ("denials", Wanted { denied: true, ..Wanted::default() }, [true, false, false, false]),
             ("a namespace", Wanted { namespace: some("web"), ..Wanted::default() }, [false, true, false, false]),
+            ("an owner", Wanted { owner: some("Job/a"), ..Wanted::default() }, [false, true, false, false]),
             ("a cluster", Wanted { cluster: some("blue"), ..Wanted::default() }, [true, false, false, false]),
             (
                 "denials of another namespace",
-                Wanted { denied: true, namespace: some("web"), cluster: None },
+                Wanted { denied: true, namespace: some("web"), ..Wanted::default() },
                 [false, false, false, false],
             ),
         ] {

@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::{
-    commands::logs::{follow, sum_up},
+    commands::logs::{follow, left_out, sum_up},
     console::Console,
     interrupt::Interrupt,
     logs::line::Wanted,
@@ -192,18 +192,36 @@ async fn ctrl_c_ends_following_well() {
 }
 
 #[test]
-fn denials_are_summed_up_by_what_and_why_and_nothing_is_said_to_be_nothing() {
-    let event = |name: &str, allowed: bool, code: &str| {
+fn what_the_function_does_not_log_is_said_where_it_would_be_missed() {
+    let denied = Wanted { denied: true, ..Wanted::default() };
+    let all = Wanted::default();
+    for (level, wanted, told) in [
+        ("debug", &all, false),
+        ("info", &all, false),
+        ("info", &denied, false),
+        ("warn", &all, true),
+        ("warn", &denied, false),
+        ("error", &all, true),
+        ("error", &denied, true),
+    ] {
+        assert_eq!(left_out(level, wanted).is_some(), told, "{level}, {wanted:?}");
+    }
+}
+
+#[test]
+fn denials_are_summed_up_by_what_why_and_whose_and_nothing_is_said_to_be_nothing() {
+    let event = |owner: &str, allowed: bool, code: &str| {
         let finding = json!({ "mode": "enforce", "rule": "registry", "code": code, "image": "nginx" });
-        let line = json!({ "allowed": allowed, "namespace": "shop", "name": name, "findings": [finding] });
+        let line = json!({ "allowed": allowed, "namespace": "shop", "owner": owner, "findings": [finding] });
         Event { at: 0, text: line.to_string() }
     };
     let events = [
-        event("a", false, "docker-hub"),
-        event("b", false, "other"),
-        event("c", true, "docker-hub"),
-        event("d", false, "docker-hub"),
+        event("none", false, "docker-hub"),
+        event("Job/a-1", false, "other"),
+        event("none", true, "docker-hub"),
+        event("none", false, "docker-hub"),
     ];
+    let owned = ["Job/e", "Job/a", "Job/b", "Job/b", "none", "Job/c"].map(|owner| event(owner, false, "other"));
     let said = |events: &[Event], wanted: &Wanted| {
         let (out, err) = (Shown::default(), Shown::default());
         let mut console = Console::injected(Box::new(out.clone()), Box::new(err.clone()), None, false);
@@ -212,14 +230,17 @@ fn denials_are_summed_up_by_what_and_why_and_nothing_is_said_to_be_nothing() {
         text(&err)
     };
     let denied = Wanted { denied: true, ..Wanted::default() };
-    let both = "        2 x shop  nginx [registry: docker-hub]\n        1 x shop  nginx [registry: other]\n";
+    let both =
+        "        2 x shop  nginx [registry: docker-hub]\n        1 x shop  nginx [registry: other]  of Job/a-1 (1)\n";
     let nothing = "    nothing of the kind was logged in that time\n";
+    let many = "        6 x shop  nginx [registry: other]  of Job/b (2), Job/a (1), Job/c (1) and 1 more\n";
     let elsewhere = Wanted { namespace: Some("web".to_owned()), ..denied.clone() };
-    for (name, wanted, expected) in [
-        ("denials", &denied, both),
-        ("every line", &Wanted::default(), ""),
-        ("none of that namespace", &elsewhere, nothing),
+    for (name, events, wanted, expected) in [
+        ("denials", &events[..], &denied, both),
+        ("of many owners", &owned[..], &denied, many),
+        ("every line", &events[..], &Wanted::default(), ""),
+        ("none of that namespace", &events[..], &elsewhere, nothing),
     ] {
-        assert_eq!(said(&events, wanted), expected, "{name}");
+        assert_eq!(said(events, wanted), expected, "{name}");
     }
 }

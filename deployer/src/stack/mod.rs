@@ -9,6 +9,7 @@ pub mod cancel;
 pub mod cause;
 pub mod change;
 pub mod change_set;
+pub mod drift;
 pub mod events;
 pub mod follow;
 pub mod guard;
@@ -89,6 +90,8 @@ pub struct Stack {
     pub changed_millis: Option<i64>,
     /// Whether it is protected against deletion.
     pub protected: bool,
+    /// What `CloudFormation` found when it looked for drift last.
+    pub drift: drift::Drift,
 }
 
 impl Stack {
@@ -196,6 +199,7 @@ fn read(stack: &aws_sdk_cloudformation::types::Stack) -> Option<Stack> {
         description: stack.description().filter(|text| !text.is_empty()).map(str::to_owned),
         changed_millis: stack.last_updated_time().or(stack.creation_time()).and_then(|time| time.to_millis().ok()),
         protected: stack.enable_termination_protection().unwrap_or_default(),
+        drift: drift::Drift::of(stack),
     })
 }
 

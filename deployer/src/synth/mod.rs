@@ -65,6 +65,8 @@ pub const OUTPUT_BUCKET_NAME: &str = "BucketName";
 
 /// Parameter that holds which clusters may call.
 pub const PARAMETER_CALLER_DIGESTS: &str = "CallerDigests";
+/// Parameter that holds how loud the function's log is; empty where the policy says it.
+pub const PARAMETER_LOG_LEVEL: &str = "LogLevel";
 /// The API: its id is in the webhook URL of every cluster.
 pub const RESOURCE_API: &str = "Api";
 /// `Description` of the stack and of the bootstrap stack: by these we know our own.
@@ -118,7 +120,7 @@ pub fn parameters(settings: &Settings, caller_digests: &str) -> BTreeMap<String,
         ("RegistryId", unless(registries, settings.registry_ids.join(","))),
         ("RegistryRegion", unless(registries, settings.registry_regions.join(","))),
         ("IgnoredNamespaces", unless(namespaces, settings.ignored_namespaces.join(","))),
-        ("LogLevel", unless(log_level, settings.log_level.word().to_owned())),
+        (PARAMETER_LOG_LEVEL, unless(log_level, settings.log_level.word().to_owned())),
         (PARAMETER_CALLER_DIGESTS, caller_digests.to_owned()),
     ]
     .into_iter()

@@ -1,10 +1,13 @@
 //! Whether Lambda will have a place for the function: what the account has left in the region, and what a reservation takes.
 
+use std::time::{Duration, SystemTime};
+
 use aws_sdk_lambda::Client;
 
 use super::Finding;
 use crate::{
     aws::{self, Aws},
+    cloudwatch::{CloudWatch, readings, window::Window},
     settings::Settings,
     stack::Stack,
     synth,
@@ -14,7 +17,12 @@ use crate::{
 /// guide, "Configuring reserved concurrency").
 const KEPT_FREE: i32 = 100;
 /// A decision for which ECR has to be asked takes a fifth of a second or so; one from the cache takes next to nothing.
-const DECISIONS_A_SECOND: i32 = 5;
+const ESTIMATE_MILLISECONDS: f64 = 200.0;
+/// However short its calls are, Lambda gives an instance of a function no more than this (Lambda developer guide, "Lambda
+/// quotas": requests per second are ten times the concurrency).
+const MOST_A_SECOND: f64 = 10.0;
+/// Over which a call's time is taken.
+const MEASURED_OVER: Duration = Duration::from_hours(24);
 /// Lambda's "Concurrent executions" in Service Quotas.
 const QUOTA: &str = "L-B99A9384";
 
@@ -29,12 +37,40 @@ struct Places {
     own: i32,
 }
 
+/// How long a call takes the function.
+#[derive(Clone, Copy)]
+enum Pace {
+    /// Milliseconds, on average of the last day.
+    Measured(f64),
+    /// Nothing was measured, or it cannot be read.
+    Estimated,
+}
+
+impl Pace {
+    /// What so many places can do: `about 50 Pods a second (estimated: …)`.
+    fn of(self, places: i32) -> String {
+        let (milliseconds, how) = match self {
+            Self::Measured(time) => (time, format!("measured: {} a call in the last day", readings::time(time))),
+            Self::Estimated => (
+                ESTIMATE_MILLISECONDS,
+                format!(
+                    "estimated: {} a call while ECR has to be asked; there is no measurement of the last day",
+                    readings::time(ESTIMATE_MILLISECONDS)
+                ),
+            ),
+        };
+        let each = (1000.0 / milliseconds.max(1.0)).min(MOST_A_SECOND);
+        format!("about {:.0} Pods a second ({how})", f64::from(places) * each)
+    }
+}
+
 pub(super) async fn look(settings: &Settings, aws: &Aws, stack: Option<&Stack>) -> Finding {
     let client = Client::new(&aws.config);
     let function = stack.and_then(|stack| stack.output(synth::OUTPUT_FUNCTION_NAME).ok());
     match places(&client, function).await {
         Ok(places) => {
-            judge(places, settings.reserved_concurrency.and_then(|wanted| i32::try_from(wanted).ok()), &aws.region)
+            let wanted = settings.reserved_concurrency.and_then(|wanted| i32::try_from(wanted).ok());
+            judge(places, wanted, pace(aws, function).await, &aws.region)
         }
         Err(why) => Finding::note(
             "concurrency",
@@ -58,7 +94,17 @@ async fn places(client: &Client, function: Option<&str>) -> Result<Places, Strin
     Ok(Places { limit, unreserved: limits.unreserved_concurrent_executions.unwrap_or(limit), own })
 }
 
-fn judge(places: Places, wanted: Option<i32>, region: &str) -> Finding {
+/// Who may not read metrics gets the estimate: nothing else hangs on it.
+async fn pace(aws: &Aws, function: Option<&str>) -> Pace {
+    let Some(function) = function else { return Pace::Estimated };
+    let window = Window::last(MEASURED_OVER, SystemTime::now());
+    match CloudWatch::new(&aws.config).mean_duration(&window, function).await {
+        Ok(Some(milliseconds)) => Pace::Measured(milliseconds),
+        Ok(None) | Err(_) => Pace::Estimated,
+    }
+}
+
+fn judge(places: Places, wanted: Option<i32>, pace: Pace, region: &str) -> Finding {
     let Places { limit, unreserved, own } = places;
     // A deploy sets the function's own reservation anew, or takes it back.
     let free = unreserved + own;
@@ -73,8 +119,8 @@ fn judge(places: Places, wanted: Option<i32>, region: &str) -> Finding {
             "concurrency",
             format!(
                 "Lambda answers {free} calls at once for all functions without a reservation in {region}, this one among \
-                 them: about {} Pods a second while ECR has to be asked, if nothing else runs; the rest waits or fails",
-                free * DECISIONS_A_SECOND
+                 them: {}, if nothing else runs; the rest waits or fails",
+                pace.of(free)
             ),
             format!("Ask for more: {}", more(1000 - limit)),
         ),
@@ -98,13 +144,9 @@ fn judge(places: Places, wanted: Option<i32>, region: &str) -> Finding {
                 format!("{lower}, or ask for more: {}", more(KEPT_FREE + wanted - free)),
             )
         }
-        Some(wanted) => Finding::ok(
-            "concurrency",
-            format!(
-                "reserved_concurrency = {wanted} can be had: about {} Pods a second while ECR has to be asked",
-                wanted.saturating_mul(DECISIONS_A_SECOND)
-            ),
-        ),
+        Some(wanted) => {
+            Finding::ok("concurrency", format!("reserved_concurrency = {wanted} can be had: {}", pace.of(wanted)))
+        }
     }
 }
 
@@ -132,10 +174,33 @@ mod tests {
             ("one more than deployed", (1000, 100, 50), Some(51), State::Problem, "would leave 99", "to 50, "),
             ("a new account reserves", (10, 10, 0), Some(5), State::Problem, "would leave 5 of 10", "Leave reserved"),
         ] {
-            let finding = judge(Places { limit, unreserved, own }, wanted, "eu-west-1");
+            let finding = judge(Places { limit, unreserved, own }, wanted, Pace::Estimated, "eu-west-1");
             assert_eq!(finding.state, state, "{name}: {finding:?}");
             assert!(finding.text.contains(words), "{name}: {finding:?}");
             assert!(finding.fix.clone().unwrap_or_default().contains(fix), "{name}: {finding:?}");
+        }
+    }
+
+    #[test]
+    fn what_can_be_done_in_a_second_is_by_a_measurement_or_said_to_be_an_estimate() {
+        for (name, pace, words) in [
+            (
+                "estimated",
+                Pace::Estimated,
+                "about 50 Pods a second (estimated: 200 ms a call while ECR has to be asked",
+            ),
+            ("measured", Pace::Measured(250.0), "about 40 Pods a second (measured: 250 ms a call in the last day)"),
+            ("no faster than Lambda allows", Pace::Measured(0.4), "about 100 Pods a second (measured: 0.4 ms a call"),
+        ] {
+            assert!(pace.of(10).starts_with(words), "{name}: {}", pace.of(10));
+        }
+    }
+
+    #[tokio::test]
+    async fn without_a_function_or_the_right_to_read_metrics_it_is_an_estimate() {
+        let denied = wire::aws(|_| (403, String::new()));
+        for function in [None, Some("webhook")] {
+            assert!(matches!(pace(&denied, function).await, Pace::Estimated), "{function:?}");
         }
     }
 

@@ -90,7 +90,7 @@ fn shown(subjects: Vec<Subject>) -> Vec<Subject> {
 
 impl fmt::Display for Decisions {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(out, "{:<22} {:<25} last day, a bar is 1 h", "", "last hour, a bar is 5 min")?;
+        write!(out, "{:<22} {:<21} last day, by 2 h", "", "last hour, by 5 min")?;
         let mut before = "";
         for (hour, day) in self.hour.readings.iter().zip(&self.day.readings) {
             if before != hour.name {
@@ -99,23 +99,27 @@ impl fmt::Display for Decisions {
             }
             let words = SHOWN.iter().find(|(of, metric, _)| (*of, *metric) == (hour.of, hour.metric));
             let words = words.map_or(hour.metric, |(_, _, words)| words);
-            write!(out, "\n  {words:<20} {:<25} {}", cell(hour), cell(day))?;
+            write!(out, "\n  {words:<20} {:<21} {}", cell(hour, 1), cell(day, 2))?;
         }
         Ok(())
     }
 }
 
-fn cell(reading: &Reading) -> String {
+/// A number, and so many steps to a bar: with both windows a line has to fit into 80 columns.
+fn cell(reading: &Reading, steps: usize) -> String {
     match &reading.found {
-        Found::NoData => format!("{:>9}", "no data"),
-        Found::Unreadable { .. } => format!("{:>9}", "not known"),
+        Found::NoData => format!("{:>8}", "no data"),
+        Found::Unreadable { .. } => format!("{:>8}", "unknown"),
         Found::Data { statistics, points } => {
             let number = match (statistics.get("sum"), statistics.get("p99")) {
                 (Some(sum), _) => format!("{sum:.0}"),
                 (None, Some(p99)) => time(*p99),
                 (None, None) => String::new(),
             };
-            format!("{number:>9}  {}", sparkline(points))
+            let join = if statistics.contains_key("sum") { |a: f64, b: f64| a + b } else { f64::max };
+            let bars: Vec<Option<f64>> =
+                points.chunks(steps).map(|bar| bar.iter().flatten().copied().reduce(join)).collect();
+            format!("{number:>8} {}", sparkline(&bars))
         }
     }
 }

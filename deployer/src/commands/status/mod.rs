@@ -3,6 +3,7 @@
 //! Each part is looked at by itself: what cannot be told says why, and the rest is there. The exit code is for monitors.
 
 mod decisions;
+mod drift;
 mod exemptions;
 mod screen;
 mod stack;
@@ -14,23 +15,25 @@ use std::time::{Duration, SystemTime};
 
 use serde::Serialize;
 
-use self::{decisions::Decisions, exemptions::Exemption, stack::StackPart, webhook::WebhookPart};
+use self::{decisions::Decisions, drift::DriftPart, exemptions::Exemption, stack::StackPart, webhook::WebhookPart};
 use crate::{
     aws::{self, Aws},
     cli::StatusArgs,
     cloudwatch::{
         CloudWatch,
         alarms::{Alarm, State},
+        window::Window,
     },
     cluster::{Cluster, moment::Moment, webhook::Existing},
     console::{Console, Report},
+    cost::Cost,
     error::{ExitCode, Failure},
     interrupt::Interrupt,
     settings::Settings,
     stack::{Stack, StackClient},
 };
 
-/// Between two looks while watching. Each look asks for some thirty metrics, which `CloudWatch` bills.
+/// Between two looks while watching. Each look asks for some fifty metrics, which `CloudWatch` bills.
 const PAUSE: Duration = Duration::from_secs(30);
 /// A part that takes longer than this is given up: the others are of use now.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -42,13 +45,16 @@ const PATIENCE: Duration = Duration::from_secs(20);
 /// known was shown. For people these are the exit code alone: the screen ends with what and why.
 pub async fn run(settings: &Settings, args: &StatusArgs, console: &mut Console) -> Result<ExitCode, Failure> {
     if !args.watch {
-        let status = Box::pin(Status::look(settings)).await;
+        if args.drift {
+            console.say("looking for drift too: CloudFormation takes a minute or two to compare");
+        }
+        let status = Box::pin(Status::look(settings, args.drift)).await;
         console.report(&status)?;
         return ended(status.verdict(), console.is_for_people());
     }
     let interrupt = Interrupt::listen_and(console.reader_gone());
     loop {
-        let Some(status) = interrupt.unless_asked(Box::pin(Status::look(settings))).await else {
+        let Some(status) = interrupt.unless_asked(Box::pin(Status::look(settings, false))).await else {
             return Ok(ExitCode::Ok);
         };
         console.redraw(&status)?;
@@ -76,6 +82,14 @@ enum Part<T> {
     Unknown {
         /// Why.
         unknown: String,
+        /// What helps.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        hint: Option<String>,
+    },
+    /// It could not, because of another part, which says why.
+    Follows {
+        /// Which, in words.
+        unknown: String,
     },
 }
 
@@ -83,14 +97,14 @@ impl<T> Part<T> {
     fn of(result: Result<T, Failure>) -> Self {
         match result {
             Ok(known) => Self::Known(known),
-            Err(failure) => Self::Unknown { unknown: told(failure) },
+            Err(failure) => Self::Unknown { hint: failure.hint.clone(), unknown: told(failure) },
         }
     }
 
     fn known(&self) -> Option<&T> {
         match self {
             Self::Known(known) => Some(known),
-            Self::Unknown { .. } => None,
+            Self::Unknown { .. } | Self::Follows { .. } => None,
         }
     }
 }
@@ -112,6 +126,8 @@ struct Status {
     /// Of each cluster.
     webhooks: Vec<Part<WebhookPart>>,
     decisions: Part<Decisions>,
+    /// Of a month, at the rate of the last day. It says nothing about whether all is well.
+    cost: Part<Cost>,
     alarms: Part<Vec<Alarm>>,
     exemptions: Vec<Exemption>,
     /// What is wrong; the exit code is 5 when there is something.
@@ -125,14 +141,22 @@ impl Report for Status {
 }
 
 /// The stack with its parts in AWS, all of which need it or the connection to it.
-type InAws = (Option<String>, Option<Stack>, Part<StackPart>, Part<Decisions>, Part<Vec<Alarm>>);
+struct InAws {
+    region: Option<String>,
+    deployed: Option<Stack>,
+    stack: Part<StackPart>,
+    decisions: Part<Decisions>,
+    cost: Part<Cost>,
+    alarms: Part<Vec<Alarm>>,
+}
 
 impl Status {
-    async fn look(settings: &Settings) -> Self {
+    /// With `drift` it is looked for anew.
+    async fn look(settings: &Settings, drift: bool) -> Self {
         let each = settings.each_cluster();
         let looks = futures_util::future::join_all(each.iter().map(|one| within(look_in_cluster(one))));
-        let (in_aws, found) = tokio::join!(look_in_aws(settings), looks);
-        let (region, deployed, stack, decisions, alarms) = in_aws;
+        let (in_aws, found) = tokio::join!(look_in_aws(settings, drift), looks);
+        let InAws { region, deployed, stack, decisions, cost, alarms } = in_aws;
         let inspect = |(one, found): (&Settings, Result<(String, Option<Existing>), Failure>)| {
             let part = found.and_then(|(context, found)| {
                 webhook::inspect(one, deployed.as_ref(), &context, found.as_ref(), Moment::here())
@@ -147,6 +171,7 @@ impl Status {
             stack,
             webhooks,
             decisions,
+            cost,
             alarms,
             exemptions: exemptions::of(settings, SystemTime::now()),
             attention: Vec::new(),
@@ -170,8 +195,7 @@ impl Status {
         }
         part("decisions", self.decisions.concerns(|_| Vec::new()));
         part("alarms", self.alarms.concerns(|alarms| in_alarm(alarms)));
-        let untold = self.stack.known().and_then(|stack| stack.untold.as_ref());
-        unknown.extend(untold.map(|why| format!("published version: {why}")));
+        unknown.extend(self.stack.known().into_iter().flat_map(StackPart::unknown));
         unknown.extend(self.decisions.known().into_iter().flat_map(Decisions::unknown));
         let silent = self.alarms.known().into_iter().flatten().filter(|alarm| alarm.state == State::InsufficientData);
         unknown.extend(silent.map(|alarm| format!("alarm {}: CloudWatch has no data for it", alarm.name)));
@@ -192,7 +216,8 @@ impl<T> Part<T> {
     fn concerns(&self, of: impl Fn(&T) -> Vec<String>) -> Result<Vec<String>, &String> {
         match self {
             Self::Known(known) => Ok(of(known)),
-            Self::Unknown { unknown } => Err(unknown),
+            Self::Unknown { unknown, .. } => Err(unknown),
+            Self::Follows { .. } => Ok(Vec::new()),
         }
     }
 }
@@ -213,40 +238,63 @@ async fn look_in_cluster(settings: &Settings) -> Result<(String, Option<Existing
     Ok((cluster.context().to_owned(), found))
 }
 
-async fn look_in_aws(settings: &Settings) -> InAws {
+async fn look_in_aws(settings: &Settings, drift: bool) -> InAws {
     let aws = match aws::connect(settings).await {
         Ok(aws) => aws,
-        Err(failure) => return without_stack(settings.region.clone(), failure),
+        Err(failure) => return InAws::without_stack(settings.region.clone(), failure),
     };
     let client = StackClient::new(&aws.config, &settings.stack_name);
     let found = match within(client.describe()).await {
         Ok(found) => found,
-        Err(failure) => return without_stack(Some(aws.region), failure),
+        Err(failure) => return InAws::without_stack(Some(aws.region), failure),
     };
     let Some(stack) = found else {
-        let absent = || Failure::new(format!("there is no stack {} in {}", settings.stack_name, aws.region));
-        let part = Part::Known(StackPart::absent());
-        return (Some(aws.region.clone()), None, part, Part::of(Err(absent())), Part::of(Err(absent())));
+        let absent = format!("there is no stack {} in {}", settings.stack_name, aws.region);
+        return InAws { stack: Part::Known(StackPart::absent()), ..InAws::nothing(Some(aws.region), &absent) };
     };
-    let (part, decisions, alarms) = Box::pin(look_at(&aws, &client, &stack)).await;
-    (Some(aws.region), Some(stack), part, decisions, alarms)
+    Box::pin(look_at(settings, aws, &client, stack, drift)).await
 }
 
-async fn look_at(
-    aws: &Aws,
-    client: &StackClient,
-    stack: &Stack,
-) -> (Part<StackPart>, Part<Decisions>, Part<Vec<Alarm>>) {
+async fn look_at(settings: &Settings, aws: Aws, client: &StackClient, stack: Stack, drift: bool) -> InAws {
     let cloudwatch = CloudWatch::new(&aws.config);
-    let (part, decisions, alarms) = tokio::join!(
-        within(StackPart::look(client, stack)),
-        within(Decisions::look(&cloudwatch, stack, SystemTime::now())),
+    let now = SystemTime::now();
+    let day = Window::last(Duration::from_hours(24), now);
+    let (part, drift, decisions, usage, alarms) = tokio::join!(
+        within(StackPart::look(client, &stack)),
+        // What takes minutes is bounded by itself.
+        DriftPart::look(client, &stack, drift),
+        within(Decisions::look(&cloudwatch, &stack, now)),
+        within(cloudwatch.usage(&day, &stack)),
         within(cloudwatch.alarms(client.name())),
     );
-    (Part::of(part), Part::of(decisions), Part::of(alarms))
+    InAws {
+        region: Some(aws.region),
+        stack: Part::of(part.map(|part| StackPart { drift: Some(drift), ..part })),
+        decisions: Part::of(decisions),
+        cost: Part::of(usage.map(|usage| Cost::of(settings, &usage, &day))),
+        alarms: Part::of(alarms),
+        deployed: Some(stack),
+    }
 }
 
-fn without_stack(region: Option<String>, failure: Failure) -> InAws {
-    let not_looked = || Part::of(Err(Failure::new("the stack is not known")));
-    (region, None, Part::of(Err(failure)), not_looked(), Part::of(Err(Failure::new("the stack is not known"))))
+impl InAws {
+    /// Where nothing can be known, all for the same reason.
+    fn nothing(region: Option<String>, why: &str) -> Self {
+        Self {
+            region,
+            deployed: None,
+            stack: follows(why),
+            decisions: follows(why),
+            cost: follows(why),
+            alarms: follows(why),
+        }
+    }
+
+    fn without_stack(region: Option<String>, failure: Failure) -> Self {
+        Self { stack: Part::of(Err(failure)), ..Self::nothing(region, "the stack is not known") }
+    }
+}
+
+fn follows<T>(why: &str) -> Part<T> {
+    Part::Follows { unknown: why.to_owned() }
 }

@@ -3,7 +3,10 @@
 use std::fmt;
 
 use super::{Part, Status};
-use crate::cloudwatch::alarms::{Alarm, State};
+use crate::{
+    cloudwatch::alarms::{Alarm, State},
+    cost::Cost,
+};
 
 /// Width of the names to the left.
 const MARGIN: usize = 11;
@@ -15,15 +18,15 @@ impl fmt::Display for Status {
         let region = self.region.as_deref().unwrap_or("no region");
         write!(out, "{} in {region}, {}", self.stack_name, self.at)?;
         part(out, "stack", &words(&self.stack))?;
+        let drift = self.stack.known().and_then(|stack| stack.drift.as_ref());
+        drift.iter().try_for_each(|drift| part(out, "drift", &drift.to_string()))?;
         self.webhooks.iter().try_for_each(|webhook| part(out, "webhook", &words(webhook)))?;
         part(out, "decisions", &words(&self.decisions))?;
-        let alarms = match &self.alarms {
-            Part::Known(alarms) => alarm_words(alarms),
-            Part::Unknown { unknown } => not_known(unknown),
-        };
-        part(out, "alarms", &alarms)?;
+        part(out, "cost", &words_of(&self.cost, Cost::summary))?;
+        part(out, "alarms", &words_of(&self.alarms, |alarms| alarm_words(alarms)))?;
         part(out, "exemptions", &self.exemption_words())?;
-        part(out, "attention", &list_or(&self.attention, "nothing needs it"))?;
+        let nothing = if self.unknown.is_empty() { "nothing needs it" } else { "nothing that is known needs it" };
+        part(out, "attention", &list_or(&self.attention, nothing))?;
         if !self.unknown.is_empty() {
             part(out, "not known", &self.unknown.join("\n"))?;
         }
@@ -43,14 +46,15 @@ impl Status {
 }
 
 fn words<T: fmt::Display>(part: &Part<T>) -> String {
-    match part {
-        Part::Known(known) => known.to_string(),
-        Part::Unknown { unknown } => not_known(unknown),
-    }
+    words_of(part, ToString::to_string)
 }
 
-fn not_known(why: &str) -> String {
-    format!("could not be told: {why}")
+fn words_of<T>(part: &Part<T>, of: impl Fn(&T) -> String) -> String {
+    match part {
+        Part::Known(known) => of(known),
+        Part::Unknown { unknown, hint: Some(hint) } => format!("could not be told: {unknown}\ndo: {hint}"),
+        Part::Unknown { unknown, hint: None } | Part::Follows { unknown } => format!("could not be told: {unknown}"),
+    }
 }
 
 fn alarm_words(alarms: &[Alarm]) -> String {

@@ -4,6 +4,7 @@ use std::{collections::BTreeMap, fmt};
 
 use serde::Serialize;
 
+use super::drift::DriftPart;
 use crate::{
     error::Failure,
     stack::{Stack, StackClient},
@@ -27,6 +28,8 @@ pub(super) struct StackPart {
     pub(super) out_of_date: bool,
     /// Why that could not be told.
     pub(super) untold: Option<String>,
+    /// What was changed without `CloudFormation`; `None`: there is no stack.
+    pub(super) drift: Option<DriftPart>,
     /// All outputs.
     pub(super) outputs: BTreeMap<String, String>,
 }
@@ -41,6 +44,7 @@ impl StackPart {
             version: None,
             out_of_date: false,
             untold: None,
+            drift: None,
             outputs: BTreeMap::new(),
         }
     }
@@ -62,21 +66,33 @@ impl StackPart {
             version: stack.outputs.get(synth::OUTPUT_FUNCTION_CODE).and_then(|key| version(key)),
             out_of_date,
             untold,
+            drift: None,
             outputs: stack.outputs.clone(),
         })
     }
 
-    /// An operation that runs is none, nor is a creation of which only the change set is there.
     pub(super) fn concerns(&self) -> Vec<String> {
+        self.concern().into_iter().chain(self.drift.as_ref().and_then(DriftPart::concerns)).collect()
+    }
+
+    /// An operation that runs is none, nor is a creation of which only the change set is there.
+    fn concern(&self) -> Option<String> {
         match self.status.as_deref() {
-            None => vec!["there is no stack".to_owned()],
-            Some(_) if self.out_of_date => vec![format!("the stack: {}; run deployer deploy", synth::OUT_OF_DATE)],
-            Some(status) if is_good(status) || status.ends_with("_IN_PROGRESS") => Vec::new(),
+            None => Some("there is no stack".to_owned()),
+            Some(_) if self.out_of_date => Some(format!("the stack: {}; run deployer deploy", synth::OUT_OF_DATE)),
+            Some(status) if is_good(status) || status.ends_with("_IN_PROGRESS") => None,
             Some(status) => {
                 let why = self.cause.as_ref().or(self.reason.as_ref()).map(|why| format!(": {why}"));
-                vec![format!("the stack is in {status}{}", why.unwrap_or_default())]
+                Some(format!("the stack is in {status}{}", why.unwrap_or_default()))
             }
         }
+    }
+
+    /// What could not be told although the stack could be read.
+    pub(super) fn unknown(&self) -> Vec<String> {
+        let version = self.untold.iter().map(|why| format!("published version: {why}"));
+        let drift = self.drift.iter().flat_map(|drift| &drift.untold).map(|why| format!("drift: {why}"));
+        version.chain(drift).collect()
     }
 }
 

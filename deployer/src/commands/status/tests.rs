@@ -9,11 +9,13 @@ use super::{decisions::Counted, *};
 use crate::{
     cloudwatch::{
         readings::{Found, Reading},
+        usage::Usage,
         window::Window,
     },
-    cluster::{caller::Caller, pause, webhook::Existing},
+    cluster::{caller::Caller, drift::Difference, pause, webhook::Existing},
     golden,
     settings::{Credentials, FailurePolicy, OwnPolicy},
+    stack::drift::{Drift, Drifted},
     synth::{self, WebhookManifest},
 };
 
@@ -165,7 +167,9 @@ fn alarm(name: &str, state: State) -> Alarm {
 fn status() -> Status {
     let mut stack = StackPart { status: Some("UPDATE_COMPLETE".to_owned()), ..StackPart::absent() };
     stack.version = Some("0123456789ab".to_owned());
+    stack.drift = Some(in_sync());
     stack.outputs.insert("ApiEndpoint".to_owned(), ENDPOINT.to_owned());
+    let usage = Usage { calls: Some(340.0), requests: Some(340.0), clusters: 1, ..Usage::default() };
     Status {
         at: now(),
         stack_name: "app".to_owned(),
@@ -173,6 +177,7 @@ fn status() -> Status {
         stack: Part::Known(stack),
         webhooks: vec![Part::Known(inspected(|_| ()))],
         decisions: Part::Known(Decisions { hour: counted(1, 12.0), day: counted(24, 340.0) }),
+        cost: Part::Known(Cost::of(&Settings::default(), &usage, &counted(24, 0.0).window)),
         alarms: Part::Known(vec![alarm("app-silence", State::Ok), alarm("app-undecided", State::Ok)]),
         exemptions: Vec::new(),
         attention: Vec::new(),
@@ -187,14 +192,78 @@ fn judged(change: impl Fn(&mut Status)) -> Status {
     status
 }
 
-fn unknown<T>(why: &str) -> Part<T> {
-    Part::of(Err(Failure::new("it cannot be read").with_cause(why)))
+fn unreadable<T>(why: &str) -> Part<T> {
+    Part::of(Err(Failure::new("it cannot be read").with_cause(why).with_hint("Ask for the permission.")))
+}
+
+#[test]
+fn where_nothing_is_known_the_reason_is_said_once_and_nothing_is_called_well() {
+    let mut status = judged(|status| {
+        let InAws { stack, decisions, cost, alarms, .. } = InAws::without_stack(None, Failure::new("no credentials"));
+        (status.stack, status.decisions, status.cost, status.alarms) = (stack, decisions, cost, alarms);
+    });
+    assert_eq!(status.unknown, ["stack: no credentials"]);
+    assert_eq!(status.verdict().unwrap_err().code, ExitCode::Failed);
+    let text = status.to_string();
+    assert!(text.contains("attention   nothing that is known needs it"), "{text}");
+    assert!(text.contains("alarms      could not be told: the stack is not known"), "{text}");
+    status.stack = unreadable("no");
+    assert!(
+        status.to_string().contains("could not be told: it cannot be read: no\n            do: Ask for"),
+        "{status}"
+    );
+}
+
+#[test]
+fn every_line_of_the_table_of_decisions_fits_into_80_columns() {
+    let mut decisions = Decisions { hour: counted(1, 12_345_678.0), day: counted(24, 99_999_999.0) };
+    let unread = reading("cluster", "blue", "EcrLatency", Found::Unreadable { why: "no".to_owned() });
+    (decisions.hour.readings[3], decisions.day.readings[3]) = (unread.clone(), unread);
+    // The names of the parts stand to the left.
+    let lines: Vec<usize> = decisions.to_string().lines().map(|line| 12 + line.chars().count()).collect();
+    assert!(lines.len() > 5 && lines.iter().all(|width| *width <= 80), "{lines:?}\n{decisions}");
+}
+
+#[test]
+fn a_secret_that_somebody_changed_in_one_entry_is_told_as_the_one_that_is_wrong() {
+    let settings = Settings::default();
+    let stack = stack_that_knows(&caller());
+    for entry in [0, 1] {
+        let mut object = object(&settings);
+        let other = format!("{ENDPOINT}/v1/blue/{}", "ab".repeat(32));
+        let name = object["webhooks"][entry]["name"].as_str().unwrap().to_owned();
+        object["webhooks"][entry]["clientConfig"]["url"] = other.into();
+        let part = webhook::inspect(&settings, Some(&stack), "staging", Some(&Existing::new(object)), now()).unwrap();
+        let found = registered(part);
+        let told: Vec<&str> = found.differences.iter().map(|one| one.field.as_str()).collect();
+        assert_eq!(told, [format!("caller's secret of {name}")], "{found:?}");
+    }
+}
+
+fn stack_that_knows(caller: &Caller) -> Stack {
+    let digests = [(synth::PARAMETER_CALLER_DIGESTS.to_owned(), caller.entry())];
+    Stack {
+        id: "arn".to_owned(),
+        status: "CREATE_COMPLETE".into(),
+        reason: None,
+        outputs: BTreeMap::from([(synth::OUTPUT_API_ENDPOINT.to_owned(), ENDPOINT.to_owned())]),
+        parameters: BTreeMap::from(digests),
+        tags: BTreeMap::new(),
+        description: None,
+        changed_millis: None,
+        protected: true,
+        drift: never().found,
+    }
 }
 
 #[test]
 fn the_exit_code_tells_well_from_wrong_from_not_known() {
-    let cases: [(&str, Edit<Status>, Option<ExitCode>); 10] = [
+    let cases: [(&str, Edit<Status>, Option<ExitCode>); 15] = [
         ("all is well", |_| (), None),
+        ("drift that nobody looked for", |s| drift(s, never()), None),
+        ("drift", |s| drift(s, drifted()), Some(ExitCode::Changed)),
+        ("drift that may not be read", |s| drift(s, drift_untold(never())), Some(ExitCode::Failed)),
+        ("drift, and some that may not be read", |s| drift(s, drift_untold(drifted())), Some(ExitCode::Changed)),
         ("no stack", |s| s.stack = Part::Known(StackPart::absent()), Some(ExitCode::Changed)),
         ("a version that lacks a Parameter", out_of_date, Some(ExitCode::Changed)),
         ("a version that may lack one", untold, Some(ExitCode::Failed)),
@@ -206,11 +275,12 @@ fn the_exit_code_tells_well_from_wrong_from_not_known() {
             |s| s.alarms = Part::Known(vec![alarm("a", State::InsufficientData)]),
             Some(ExitCode::Failed),
         ),
-        ("metrics that are denied", |s| s.decisions = unknown("no"), Some(ExitCode::Failed)),
+        ("metrics that are denied", |s| s.decisions = unreadable("no"), Some(ExitCode::Failed)),
+        ("a cost that cannot be told", |s| s.cost = unreadable("no"), None),
         (
             "wrong and not known",
             |s| {
-                s.webhooks[0] = unknown("no");
+                s.webhooks[0] = unreadable("no");
                 s.stack = Part::Known(StackPart::absent());
             },
             Some(ExitCode::Changed),
@@ -223,6 +293,56 @@ fn the_exit_code_tells_well_from_wrong_from_not_known() {
         assert_eq!(ended(status.verdict(), true), Ok(code.unwrap_or(ExitCode::Ok)), "{name}");
         assert_eq!(ended(status.verdict(), false).err().map(|failure| failure.code), code, "{name}");
     }
+}
+
+fn drift(status: &mut Status, part: DriftPart) {
+    let good = Some("UPDATE_COMPLETE".to_owned());
+    status.stack = Part::Known(StackPart { status: good, drift: Some(part), ..StackPart::absent() });
+}
+
+fn found(status: &str, checked: Option<&str>) -> DriftPart {
+    let checked = checked.and_then(Moment::parse);
+    let found = Drift { status: status.to_owned(), checked, incomplete: None };
+    DriftPart { found, outdated: false, resources: Vec::new(), untold: Vec::new() }
+}
+
+fn never() -> DriftPart {
+    found("NOT_CHECKED", None)
+}
+
+fn in_sync() -> DriftPart {
+    found("IN_SYNC", Some("2026-11-24T19:24:00Z"))
+}
+
+fn drifted() -> DriftPart {
+    let difference =
+        Difference { field: "/Timeout".to_owned(), wanted: Some("4".to_owned()), found: Some("30".to_owned()) };
+    let drifted = |resource: &str, deleted| Drifted {
+        resource: resource.to_owned(),
+        kind: "AWS::X::Y".to_owned(),
+        deleted,
+        differences: if deleted { Vec::new() } else { vec![difference.clone()] },
+    };
+    let resources = vec![drifted("Function", false), drifted("SilenceAlarm", true)];
+    DriftPart { resources, outdated: true, ..found("DRIFTED", Some("2026-11-24T19:24:00Z")) }
+}
+
+fn drift_untold(part: DriftPart) -> DriftPart {
+    DriftPart { untold: vec!["no (code AccessDenied, request id req-1)".to_owned()], ..part }
+}
+
+#[test]
+fn drift_is_told_with_its_age_and_what_to_do() {
+    for (name, part, told) in [
+        ("never", never(), "CloudFormation has never looked; to have it look: deployer status --drift"),
+        ("none", in_sync(), "none, as of 2026-11-24T19:24:00Z"),
+        ("unknown", found("UNKNOWN", Some("2026-11-24T19:24:00Z")), "not known, as of 2026-11-24T19:24:00Z"),
+    ] {
+        assert_eq!(part.to_string(), told, "{name}");
+        assert_eq!(part.concerns(), None, "{name}");
+    }
+    let text = DriftPart { outdated: true, ..in_sync() }.to_string();
+    assert!(text.ends_with("\nthe stack was changed after that; to look again: deployer status --drift"), "{text}");
 }
 
 fn out_of_date(status: &mut Status) {
@@ -251,11 +371,13 @@ fn a_screen_on_which_nothing_is_well_is_the_golden_one_and_each_part_says_its_ow
             status: Some("UPDATE_ROLLBACK_COMPLETE".to_owned()),
             cause: Some("Function (AWS::Lambda::Function): Rate exceeded".to_owned()),
             hint: Some("AWS throttled the account. Run deployer deploy again in a minute."),
+            drift: Some(drifted()),
             ..StackPart::absent()
         };
         status.stack = Part::Known(stack);
         status.webhooks[0] = Part::Known(inspected(|object| object["webhooks"][0]["failurePolicy"] = "Fail".into()));
-        status.decisions = unknown("not yours (code AccessDenied, request id req-1)");
+        status.decisions = unreadable("not yours (code AccessDenied, request id req-1)");
+        status.cost = unreadable("not yours (code AccessDenied, request id req-1)");
         status.alarms = Part::Known(vec![alarm("app-silence", State::Alarm), alarm("app-denials", State::Ok)]);
         let exemption = json!({
             "id": "EX-1", "image": "docker.io/library/httpd", "namespace": "web", "rules": ["registry"],
@@ -270,7 +392,7 @@ fn a_screen_on_which_nothing_is_well_is_the_golden_one_and_each_part_says_its_ow
 
 #[test]
 fn programs_get_a_part_or_why_there_is_none() {
-    let json = serde_json::to_value(judged(|status| status.decisions = unknown("no"))).unwrap();
+    let json = serde_json::to_value(judged(|status| status.decisions = unreadable("no"))).unwrap();
     assert_eq!(json["decisions"]["unknown"], "it cannot be read: no");
     assert_eq!(json["stack"]["status"], "UPDATE_COMPLETE");
     assert_eq!(json["webhooks"][0]["found"]["caller"], "blue");

@@ -104,12 +104,19 @@ fn excluded_by_name(selector: &Value) -> Option<Vec<String>> {
 
 /// Of a token only that the stack knows none at all.
 fn knows(stack: &Stack, found: &Existing) -> Option<bool> {
-    let digests = stack.parameters.get(synth::PARAMETER_CALLER_DIGESTS).map_or("", String::as_str);
     match (found.caller(), found.caller_name()) {
-        (Some(caller), _) => Some(digests.split(',').any(|known| known.trim() == caller.entry())),
-        (None, Some(name)) => (secrets_of(digests, &name) == 0).then_some(false),
+        (Some(caller), _) => Some(is_known(stack, &caller)),
+        (None, Some(name)) => (secrets_of(digests(stack), &name) == 0).then_some(false),
         (None, None) => None,
     }
+}
+
+fn is_known(stack: &Stack, caller: &Caller) -> bool {
+    digests(stack).split(',').any(|known| known.trim() == caller.entry())
+}
+
+fn digests(stack: &Stack) -> &str {
+    stack.parameters.get(synth::PARAMETER_CALLER_DIGESTS).map_or("", String::as_str)
 }
 
 /// What the settings say, with the caller that is there: a deploy would keep it too.
@@ -123,10 +130,12 @@ pub(in crate::commands) fn wanted(
     let endpoint = settings.cluster.endpoint.as_ref().or(of_stack).map(String::as_str);
     let endpoint = endpoint.or_else(|| found.endpoint()).unwrap_or("https://unknown.invalid");
     let name = settings.cluster.name.clone().or_else(|| found.caller_name());
+    // One that the stack knows, where an entry has such a one: it is the other that somebody changed.
+    let known = stack.and_then(|stack| found.callers().find(|caller| is_known(stack, caller)));
     let caller = Caller {
         name: name.unwrap_or_else(|| "unknown".to_owned()),
         // Of a token nothing is in the URL; and of a secret that is not there, any is another one.
-        secret: found.caller().map_or_else(CallerSecret::generate, |caller| Ok(caller.secret))?,
+        secret: known.or_else(|| found.caller()).map_or_else(CallerSecret::generate, |caller| Ok(caller.secret))?,
         credentials: settings.cluster.credentials,
     };
     let url = caller.url(endpoint);
@@ -166,7 +175,7 @@ impl fmt::Display for WebhookPart {
         let or = |text: &Option<String>, other: &str| text.clone().unwrap_or_else(|| other.to_owned());
         write!(
             out,
-            "{} (context {}), failurePolicy {}, calls {}",
+            "{} (context {}), failurePolicy {}\ncalls {}",
             or(&found.caller, "no caller"),
             self.context,
             or(&found.failure_policy, "not known"),

@@ -4,6 +4,7 @@
 
 mod apply;
 mod changes;
+mod drift;
 mod recovery;
 
 use std::{

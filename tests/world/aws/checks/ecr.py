@@ -1,6 +1,12 @@
 """Checks of the registry: what the policy reads from ECR."""
 
+import json
+import urllib.request
+
 from botocore.exceptions import ClientError
+
+# No proxy leads to the stand-in.
+DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 MUTABILITY = {
     "immutable": {"imageTagMutability": "IMMUTABLE"},
@@ -78,4 +84,33 @@ def scanning(world):
     assert [each["failureCode"] for each in answer["failures"]] == ["REPOSITORY_NOT_FOUND"], answer["failures"]
 
 
-CHECKS = (repositories, errors, scanning)
+def throttling(world):
+    """ECR throttles as often as it is told to what names that repository, and nothing else"""
+    name, other = "mutability/mutable", "mutability/immutable"
+    address = f"{world.ready['ecr_endpoint']}/local-world/throttle?name={name}"
+    told = lambda request: int(DIRECT.open(request, timeout=5).read())
+    assert told(urllib.request.Request(f"{address}&times=2", method="POST")) == 2
+    assert describe(world, other) == "well"
+    assert [describe(world, name) for _ in range(3)] == ["ThrottlingException", "ThrottlingException", "well"]
+    assert told(address) == 0
+
+
+def outage(world):
+    """ECR refuses every call with the code that faults.json says, until it says so no more"""
+    file, names = world.directory / "faults.json", ["mutability/mutable", "mutability/none"]
+    file.write_text(json.dumps({"ecr": "ServerException"}))
+    assert [describe(world, name) for name in names] == ["ServerException"] * 2
+    file.unlink()
+    assert [describe(world, name) for name in names] == ["well", "RepositoryNotFoundException"]
+
+
+def describe(world, name):
+    """The error's code, or "well"."""
+    try:
+        world.client("ecr").describe_repositories(repositoryNames=[name])
+    except ClientError as error:
+        return error.response["Error"]["Code"]
+    return "well"
+
+
+CHECKS = (repositories, errors, scanning, throttling, outage)

@@ -11,24 +11,34 @@ exec '{sys.executable}' -B main.py
 
 # Answers every call with what it was given; says one thing to its log and one to its metrics.
 MAIN = """
-import json, os, subprocess, sys, time, urllib.request
+import http.client, json, os, subprocess, sys, time
 # Outlives this process, unless whoever ends it ends the whole group.
 none = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
 helper = subprocess.Popen(["sleep", "600"], **none)
-api = "http://%s/2018-06-01/runtime/invocation/" % os.environ["AWS_LAMBDA_RUNTIME_API"]
-direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+# One connection for all calls, as the runtimes have it.
+api = http.client.HTTPConnection(os.environ["AWS_LAMBDA_RUNTIME_API"])
+def ask(method, path, body=None):
+    api.request(method, "/2018-06-01/runtime/invocation/" + path, body)
+    answer = api.getresponse()
+    head = time.monotonic()
+    text = answer.read()
+    return answer.headers, text, time.monotonic() - head
 while True:
-    call = direct.open(api + "next")
-    event = json.load(call)
+    headers, text, waited = ask("GET", "next")
+    event = json.loads(text)
     print("called with", event["rawPath"])
     print(json.dumps({"_aws": {"Timestamp": int(time.time() * 1000), "CloudWatchMetrics": [
         {"Namespace": "SelfCheck", "Dimensions": [["Cluster"], ["Cluster", "Rule"], []],
          "Metrics": [{"Name": "Deny", "Unit": "Count"}]}]}, "Cluster": "c1", "Rule": "r1", "Deny": 2}))
     sys.stdout.flush()
+    # A call that is held: until the file is there that its query names.
+    held = event.get("rawQueryString", "").removeprefix("until=")
+    while held.startswith("/") and not os.path.exists(held):
+        time.sleep(0.01)
     body = json.dumps({"event": event, "code": CODE, "pid": os.getpid(), "parent": os.getppid(), "helper": helper.pid,
-                       "environment": dict(os.environ)})
+                       "waited": waited, "environment": dict(os.environ)})
     answer = json.dumps({"statusCode": 200, "headers": {"content-type": "application/json"}, "body": body}).encode()
-    direct.open(api + call.headers["Lambda-Runtime-Aws-Request-Id"] + "/response", answer)
+    ask("POST", headers["Lambda-Runtime-Aws-Request-Id"] + "/response", answer)
 """
 
 
