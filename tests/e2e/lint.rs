@@ -1,21 +1,22 @@
 //! The rendered templates under AWS's own resource schemas, as cfn-lint carries them, and under the rules of checkov and,
-//! by cfn-guard, of AWS Control Tower.
+//! by cfn-guard, of AWS Control Tower. The policy of whoever deploys is judged by cfn-lint, too.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use deployer::cli::GlobalArgs;
+use deployer::iam::{self, Place};
 use deployer::settings::{Architecture, Settings};
 use deployer::synth::{self, ArtifactLocation};
 use local_world::root;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// Commercial (twice), China and GovCloud.
 const REGIONS: [&str; 4] = ["us-east-1", "eu-west-1", "cn-north-1", "us-gov-west-1"];
 
 /// What is off by default, on.
-const OPTIONS: &str = "
+pub(crate) const OPTIONS: &str = "
 tracing = true
 reserved_concurrency = 50
 provisioned_concurrency = 5
@@ -64,6 +65,7 @@ fn cfn_lint_finds_nothing_in_four_regions_of_three_partitions() {
         .args(REGIONS)
         .arg("--")
         .args(templates(&dir))
+        .arg(permissions(&dir))
         .output()
         .expect("cfn-lint starts");
     let said = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
@@ -169,6 +171,22 @@ fn suppressed(text: &str) -> BTreeSet<(String, String)> {
     found
 }
 
+/// What `iam-policy` prints with every option, as a resource: cfn-lint knows which ARNs each action takes.
+fn permissions(dir: &Path) -> PathBuf {
+    let settings = Settings::from_text(OPTIONS, "options", &GlobalArgs::default()).expect("the options are good");
+    let (partition, account) = ("aws".to_owned(), "111122223333".to_owned());
+    let place = Place { partition, region: "eu-west-1".to_owned(), account };
+    let policy = iam::policy(&settings, &place).expect("every type of resource is known");
+    let properties = json!({ "RoleName": "deployer", "PolicyName": "deployer", "PolicyDocument": policy });
+    // Whether IAM knows each action is judged in handlers.rs, which knows of two that AWS's list lacks.
+    let metadata = json!({ "cfn-lint": { "config": { "ignore_checks": ["W3037"] } } });
+    let policy = json!({ "Type": "AWS::IAM::RolePolicy", "Metadata": metadata, "Properties": properties });
+    let template = json!({ "Resources": { "Policy": policy } });
+    let path = dir.join("permissions.json");
+    std::fs::write(&path, template.to_string()).expect("it can be written");
+    path
+}
+
 fn folder(checkout: &Path, name: &str) -> PathBuf {
     let dir = checkout.join("target/e2e").join(format!("{name}-{}", std::process::id()));
     std::fs::create_dir_all(&dir).expect("the target folder can be written");
@@ -176,7 +194,7 @@ fn folder(checkout: &Path, name: &str) -> PathBuf {
 }
 
 /// The environment of the linters, installed when it is missing.
-fn linters(checkout: &Path) -> PathBuf {
+pub(crate) fn linters(checkout: &Path) -> PathBuf {
     let output = Command::new(checkout.join("tests/world/aws/install.sh")).arg("linters").output().expect("it starts");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     PathBuf::from(String::from_utf8_lossy(&output.stdout).trim())
