@@ -12,6 +12,7 @@ mod handlers;
 mod http;
 mod journey;
 mod killed;
+mod kills;
 mod leftovers;
 mod lint;
 mod mutual;
