@@ -8,6 +8,7 @@ mod caller;
 mod canaries;
 mod cloud;
 mod contract;
+mod domain;
 mod handlers;
 mod http;
 mod journey;
