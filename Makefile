@@ -22,7 +22,7 @@ WITH_TOOLS = PATH="$(CARGO_LAMBDA):$$PATH"
 
 ARGS ?=
 
-.PHONY: help setup setup-build setup-world check test build package deploy tail-logs destroy demo demo-stop picture programs fmt oracle fuzz bench
+.PHONY: help setup setup-build setup-world check test build package deploy tail-logs destroy demo demo-stop picture programs fmt oracle fuzz kills bench
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -59,6 +59,9 @@ oracle: ## Compare the decision with the independent oracle on a million generat
 fuzz: ## Damage reviews, image references and hosts for a minute; FUZZ_SECONDS, FUZZ_SEED
 	FUZZ_SECONDS=$${FUZZ_SECONDS:-60} FUZZ_SEED=$${FUZZ_SEED:-$$(date +%s)} \
 		cargo test --workspace --locked --test fuzz
+
+kills: setup-world build ## Kill the deployer once at each step of a deploy, an update and a destroy, each time from a fresh state
+	$(WITH_TOOLS) KILLS=all cargo test --workspace --locked --test e2e -- one_kill
 
 bench: build ## Measure the webhook as it is shipped against a Lambda function that does nothing; prints a table
 	cargo build --release --locked --package bench

@@ -11,6 +11,11 @@ pub(crate) async fn stack(world: &Addresses) -> Result<String> {
     query(world, &format!("DescribeStacks&StackName={STACK}")).await
 }
 
+/// Whether there is one; a deleted one is none.
+pub(crate) async fn exists(world: &Addresses) -> Result<bool> {
+    Ok(value(&stack(world).await?, "StackStatus").is_some_and(|status| status != "DELETE_COMPLETE"))
+}
+
 /// Every stack, as XML.
 pub(crate) async fn stacks(world: &Addresses) -> Result<String> {
     query(world, "DescribeStacks").await

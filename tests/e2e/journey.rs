@@ -15,8 +15,8 @@ use local_world::{counts, root, seed, story};
 use crate::report::Report;
 use crate::tail::{self, Tail};
 use crate::{
-    busy, canaries, killed, leftovers, operating, permitted, pipes, policy, provisioned, recovery, reviews, several,
-    updates, webhook,
+    busy, canaries, domain, killed, leftovers, operating, permitted, pipes, policy, provisioned, recovery, reviews,
+    several, updates, webhook,
 };
 
 #[tokio::test(flavor = "multi_thread")]
@@ -79,6 +79,8 @@ async fn act(report: &mut Report, world: &Addresses, cluster: &Kubernetes, deplo
     Box::pin(several::run(world, cluster, deployer, report)).await;
     let provisioned = Box::pin(provisioned::run(world, cluster, deployer));
     report.scenario("provisioned: a version that is published whenever something changes", provisioned).await;
+    let named = Box::pin(domain::run(world, cluster, deployer));
+    report.scenario("domain: to a name of the owner's, and back", named).await;
     recovery::run(world, deployer, report).await;
     Box::pin(killed::run(cluster, deployer, report)).await;
 }

@@ -1,4 +1,4 @@
-//! The deployer is killed without a chance at every step of deploys, of destroys and of rotations. The next run goes on from
+//! The deployer is killed without a chance at every step, one after another, of deploys, of destroys and of rotations. The next run goes on from
 //! there, the last one ends well, and at no instant does the API server refuse a compliant Pod, although the webhook may
 //! say `Fail`.
 
@@ -95,17 +95,9 @@ async fn kill_at_every_step(
     mut after: impl AsyncFnMut() -> Result<()>,
 ) -> Result<usize> {
     for kills in 0..TOO_MANY {
-        let (mut points, mut events) = (0, 0);
+        let (mut points, mut point) = (0, is_point(spacing));
         let enough = |line: &Value| {
-            let is_point = match line["kind"].as_str() {
-                Some("step" | "plan") => true,
-                Some("stack-event") => {
-                    events += 1;
-                    events % spacing == 1
-                }
-                _ => false,
-            };
-            points += usize::from(is_point);
+            points += usize::from(point(line));
             points > kills
         };
         if !deployer.killed_when(arguments, enough).await? {
@@ -116,6 +108,19 @@ async fn kill_at_every_step(
     Err(Trouble::new("it does not come to its end"))
 }
 
-fn require(holds: bool, otherwise: &str) -> Result<()> {
+/// Whether a line of the deployer's is one at which it is killed: a step, and of the stack's events each so many.
+pub(crate) fn is_point(spacing: usize) -> impl FnMut(&Value) -> bool {
+    let mut events = 0;
+    move |line| match line["kind"].as_str() {
+        Some("step" | "plan") => true,
+        Some("stack-event") => {
+            events += 1;
+            events % spacing == 1
+        }
+        _ => false,
+    }
+}
+
+pub(crate) fn require(holds: bool, otherwise: &str) -> Result<()> {
     holds.then_some(()).ok_or_else(|| Trouble::new(otherwise))
 }

@@ -12,6 +12,9 @@ pub const ACCOUNT: &str = "111122223333";
 /// The AWS region of the local world.
 pub const REGION: &str = "eu-west-1";
 
+/// The name that an owner may give the endpoint.
+pub const NAME: &str = "webhook.example.com";
+
 /// The addresses of a running world.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Addresses {
@@ -58,6 +61,11 @@ pub struct GivenEndpoint {
     pub ca_bundle: PathBuf,
 }
 
+/// Of the world in this directory.
+pub(crate) fn dns(dir: &Path) -> PathBuf {
+    dir.join("dns-points-to-api-gateway")
+}
+
 impl Addresses {
     /// Reads what the supervisor of `dir` left.
     ///
@@ -77,6 +85,12 @@ impl Addresses {
         let path = self.dir.join("world.json");
         let text = serde_json::to_string(self).while_doing(|| "writing the addresses as JSON".to_owned())?;
         std::fs::write(&path, text).while_doing(|| format!("writing {}", path.display()))
+    }
+
+    /// The owner's DNS: while this file is there, [`NAME`] points to API Gateway.
+    #[must_use]
+    pub fn dns(&self) -> PathBuf {
+        dns(&self.dir)
     }
 
     /// The ports that are open while the world runs, as `127.0.0.1:port`.

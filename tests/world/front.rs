@@ -1,5 +1,5 @@
-//! The TLS front: what a cluster takes for API Gateway. It answers to the production-shaped host names, buffers a
-//! request as API Gateway does (10 MB, 30 seconds), and hands it to the local AWS with method, path, query, headers
+//! The TLS front: what a cluster takes for API Gateway. It answers to the production-shaped host names and to the owner's
+//! name, buffers a request as API Gateway does (10 MB, 30 seconds), and hands it to the local AWS with method, path, query, headers
 //! and body untouched. It must not log paths: they carry the caller's secret.
 
 use std::convert::Infallible;
@@ -18,6 +18,7 @@ use rustls::ServerConfig;
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
 
+use crate::addresses::NAME;
 use crate::log::Log;
 use crate::trouble::{Context, Result, Trouble};
 
@@ -124,9 +125,12 @@ impl Forward {
         let host =
             head.uri.host().map(str::to_owned).or_else(|| Some(head.headers.get(HOST)?.to_str().ok()?.to_owned()));
         let named = host.as_deref().and_then(|h| self.upstream.api(h)).map(str::to_owned);
-        let api = match (named, host.as_deref()) {
-            (Some(api), _) => api,
-            (None, Some(host)) if host.split(':').next() == Some("127.0.0.1") => self.only_api().await?,
+        let of_api = |api: String| format!("{api}.{}", self.upstream.domain);
+        let host = match (named, host.as_deref().and_then(|host| host.split(':').next())) {
+            (Some(api), _) => of_api(api),
+            // The local AWS knows which API this is mapped to.
+            (None, Some(NAME)) => NAME.to_owned(),
+            (None, Some("127.0.0.1")) => of_api(self.only_api().await?),
             _ => return Err(StatusCode::FORBIDDEN),
         };
         let body = Limited::new(body, LARGEST_BODY).collect().await.map_err(|_| StatusCode::PAYLOAD_TOO_LARGE)?;
@@ -137,7 +141,6 @@ impl Forward {
         head.version = hyper::Version::HTTP_11;
         head.headers.remove(CONNECTION);
         head.headers.remove(TRANSFER_ENCODING);
-        let host = format!("{api}.{}", self.upstream.domain);
         head.headers.insert(HOST, HeaderValue::from_str(&host).map_err(|_| StatusCode::BAD_REQUEST)?);
         let upstream = self.client.request(Request::from_parts(head, Full::new(body.to_bytes()))).await;
         let (mut head, body) = upstream.map_err(|error| self.broken(&error))?.into_parts();

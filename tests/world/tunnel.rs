@@ -1,12 +1,14 @@
-//! An HTTP CONNECT proxy: the way by which clients that call `https://<api>.execute-api.<region>.amazonaws.com`
-//! reach the front of the local world without any name being resolved. It never opens a connection to anything
-//! that is not on this machine; what it refuses, it logs.
+//! An HTTP CONNECT proxy: the way by which clients that call `https://<api>.execute-api.<region>.amazonaws.com`, or the
+//! name of the owner, reach the front of the local world without any name being resolved. It never opens a connection to
+//! anything that is not on this machine; what it refuses, it logs.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt, copy_bidirectional};
 use tokio::net::{TcpListener, TcpStream};
 
+use crate::addresses::NAME;
 use crate::log::Log;
 use crate::trouble::{Context, Result};
 
@@ -24,23 +26,38 @@ enum Route {
     Refused,
 }
 
+/// Where names lead to.
+#[derive(Clone, Debug)]
+struct Names {
+    /// `.execute-api.<region>.amazonaws.com:443`.
+    suffix: String,
+    /// While this file is there, the owner's name leads to the front too.
+    dns: PathBuf,
+    front: SocketAddr,
+}
+
 /// Listens on a free port of 127.0.0.1 and serves until the returned task is aborted.
 ///
 /// # Errors
 /// No port can be had.
-pub async fn start(region: &str, front: SocketAddr, log: Log) -> Result<(SocketAddr, tokio::task::JoinHandle<()>)> {
+pub async fn start(
+    region: &str,
+    front: SocketAddr,
+    dns: PathBuf,
+    log: Log,
+) -> Result<(SocketAddr, tokio::task::JoinHandle<()>)> {
     let listener = TcpListener::bind(("127.0.0.1", 0)).await.while_doing(|| "opening the tunnel's port".to_owned())?;
     let address = listener.local_addr().while_doing(|| "reading the tunnel's port".to_owned())?;
-    let suffix = format!(".execute-api.{region}.amazonaws.com:443");
+    let names = Names { suffix: format!(".execute-api.{region}.amazonaws.com:443"), dns, front };
     let task = tokio::spawn(async move {
         // Connections belong to this set, so that they end with the task.
         let mut connections = tokio::task::JoinSet::new();
         loop {
             tokio::select! {
                 Ok((client, _)) = listener.accept() => {
-                    let (suffix, log) = (suffix.clone(), log.clone());
+                    let (names, log) = (names.clone(), log.clone());
                     connections.spawn(async move {
-                        if let Err(error) = serve(client, &suffix, front, &log).await {
+                        if let Err(error) = serve(client, &names, &log).await {
                             log.line(&format!("tunnel: {error}"));
                         }
                     });
@@ -52,11 +69,11 @@ pub async fn start(region: &str, front: SocketAddr, log: Log) -> Result<(SocketA
     Ok((address, task))
 }
 
-async fn serve(mut client: TcpStream, suffix: &str, front: SocketAddr, log: &Log) -> std::io::Result<()> {
+async fn serve(mut client: TcpStream, names: &Names, log: &Log) -> std::io::Result<()> {
     let head = read_head(&mut client).await?;
     let target = target(&head);
-    let address = match target.map(|t| route(t, suffix, front)) {
-        Some(Route::Front) => front,
+    let address = match target.map(|t| route(t, &names.suffix, names.front, names.dns.exists())) {
+        Some(Route::Front) => names.front,
         Some(Route::Direct(address)) => address,
         Some(Route::Refused) => {
             log.line(&format!("tunnel: refused CONNECT {}", target.unwrap_or_default()));
@@ -94,8 +111,11 @@ fn target(head: &str) -> Option<&str> {
     (words.next()? == "CONNECT").then(|| words.next()).flatten()
 }
 
-fn route(target: &str, suffix: &str, front: SocketAddr) -> Route {
+fn route(target: &str, suffix: &str, front: SocketAddr, named: bool) -> Route {
     let target_lower = target.to_ascii_lowercase();
+    if named && target_lower.strip_suffix(":443") == Some(NAME) {
+        return Route::Front;
+    }
     if let Some(api) = target_lower.strip_suffix(suffix) {
         let one_label = !api.is_empty() && api.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
         return if one_label { Route::Front } else { Route::Refused };
@@ -126,12 +146,15 @@ mod tests {
             ("two labels", "a.b.execute-api.eu-west-1.amazonaws.com:443", Route::Refused),
             ("this machine", "127.0.0.1:6443", Route::Direct(local)),
             ("a name, even of this machine", "localhost:6443", Route::Refused),
+            ("the owner's name before DNS has it", "webhook.example.com:443", Route::Refused),
             ("elsewhere", "192.0.2.1:443", Route::Refused),
             ("real AWS", "ecr.eu-west-1.amazonaws.com:443", Route::Refused),
         ];
         for (name, target, expected) in cases {
-            assert_eq!(route(target, SUFFIX, front), expected, "{name}");
+            assert_eq!(route(target, SUFFIX, front, false), expected, "{name}");
         }
+        assert_eq!(route("webhook.example.com:443", SUFFIX, front, true), Route::Front);
+        assert_eq!(route("a.webhook.example.com:443", SUFFIX, front, true), Route::Refused);
     }
 
     #[test]

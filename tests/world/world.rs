@@ -6,7 +6,7 @@ use std::task::Poll;
 
 use tokio::task::JoinHandle;
 
-use crate::addresses::{ACCOUNT, Addresses, GivenEndpoint, REGION};
+use crate::addresses::{ACCOUNT, Addresses, GivenEndpoint, NAME, REGION, dns};
 use crate::log::Log;
 use crate::process::Process;
 use crate::tools::ControlPlane;
@@ -51,7 +51,7 @@ impl World {
 
         let (aws, aws_ready) = aws::start(&python, &options.root, dir).await?;
         let (ca_bundle, front, front_task) = start_front(dir, &aws_ready.endpoint, &log).await?;
-        let (tunnel, tunnel_task) = tunnel::start(REGION, front, log.clone()).await?;
+        let (tunnel, tunnel_task) = tunnel::start(REGION, front, dns(dir), log.clone()).await?;
         let proxy = format!("http://{tunnel}");
         let way = cluster::Way { proxy: &proxy, ca_bundle: &ca_bundle };
         let (seeded, cluster) = tokio::join!(seed_ecr(&aws_ready.ecr_endpoint), start_cluster(&source, dir, &way));
@@ -137,7 +137,7 @@ async fn first_ended(processes: &mut [Process]) -> Trouble {
 
 async fn start_front(dir: &Path, endpoint: &str, log: &Log) -> Result<(PathBuf, std::net::SocketAddr, JoinHandle<()>)> {
     let upstream = front::Upstream::new(endpoint, REGION)?;
-    let identity = tls::identity(&[format!("*.{}", upstream.domain), "127.0.0.1".to_owned()])?;
+    let identity = tls::identity(&[format!("*.{}", upstream.domain), NAME.to_owned(), "127.0.0.1".to_owned()])?;
     let authority = dir.join(AUTHORITY);
     std::fs::write(&authority, &identity.authority_pem).while_doing(|| format!("writing {}", authority.display()))?;
     let ca_bundle = dir.join("ca-bundle.pem");

@@ -4,7 +4,7 @@ use crate::{
     cli::IamPolicyArgs,
     console::Console,
     error::Failure,
-    iam::{self, Place},
+    iam::{self, MANAGED_POLICY, Place},
     settings::Settings,
 };
 
@@ -20,6 +20,13 @@ pub fn run(settings: &Settings, args: &IamPolicyArgs, console: &mut Console) -> 
         account: args.account.clone().unwrap_or_else(star),
     };
     let policy = iam::policy(settings, &place)?;
+    let length = policy.to_string().len();
+    if length > MANAGED_POLICY {
+        console.warn(&format!(
+            "The policy has {length} characters, and a managed one may have {MANAGED_POLICY}: make it an inline policy of a \
+             role (aws iam put-role-policy), which may have 10240."
+        ));
+    }
     let text = serde_json::to_string_pretty(&policy)
         .map_err(|error| Failure::new("the policy cannot be written as JSON").caused_by(&error))?;
     console.document("iam-policy.json", &format!("{text}\n"))

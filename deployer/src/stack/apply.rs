@@ -165,9 +165,14 @@ impl StackClient {
                 return Err(failure);
             }
         };
-        let followed = Followed { stack_id: change_set.stack_id.clone(), operation: ready.operation, watcher };
-        let ended = self.follow(followed, console, interrupt).await?;
         let created = ready.operation == Operation::Create;
+        let followed = Followed {
+            stack_id: change_set.stack_id.clone(),
+            operation: ready.operation,
+            resources: created.then_some(change_set.changes.len()),
+            watcher,
+        };
+        let ended = self.follow(followed, console, interrupt).await?;
         match (ended.progress, &ended.stack) {
             (Progress::Succeeded, Some(stack)) => {
                 let applied = if created { Applied::Created } else { Applied::Updated };

@@ -15,6 +15,8 @@ const ROWS: usize = 8;
 pub(super) struct Board {
     running: Vec<Row>,
     over: BTreeSet<String>,
+    /// How many there will be; `None` when that is not known, or no longer true.
+    total: Option<usize>,
 }
 
 #[derive(Debug)]
@@ -26,11 +28,20 @@ struct Row {
 }
 
 impl Board {
+    /// With nothing on it yet.
+    pub(super) fn new(total: Option<usize>) -> Self {
+        Self { total, ..Self::default() }
+    }
+
     /// Takes note of an event that came at `now`, since we began to follow. Whether a terminal shows it as a line of its
     /// own: what has only begun is a row.
     pub(super) fn take(&mut self, event: &Event, about_stack: bool, now: Duration) -> bool {
         if about_stack {
             return true;
+        }
+        if event.status.starts_with("DELETE_") {
+            // It is undone.
+            self.total = None;
         }
         let known = self.running.iter().position(|row| row.logical_id == event.logical_id);
         if !event.status.ends_with("_IN_PROGRESS") {
@@ -60,7 +71,8 @@ impl Board {
         if self.running.len() > ROWS {
             lines.push(format!("       … and {} more", self.running.len() - ROWS));
         }
-        lines.push(format!("{:>4}s  {} done, {} in progress", now.as_secs(), self.over.len(), self.running.len()));
+        let of = self.total.map(|total| format!(" of {total}")).unwrap_or_default();
+        lines.push(format!("{:>4}s  {}{of} done, {} in progress", now.as_secs(), self.over.len(), self.running.len()));
         lines
     }
 }
@@ -75,7 +87,7 @@ mod tests {
 
     #[test]
     fn what_is_in_progress_is_a_row_with_its_own_seconds_and_what_is_over_is_a_line() {
-        let mut board = Board::default();
+        let mut board = Board::new(Some(9));
         let second = Duration::from_secs;
         assert!(board.take(&event("stack", "UPDATE_IN_PROGRESS"), true, second(0)));
         assert!(!board.take(&event("Api", "CREATE_IN_PROGRESS"), false, second(1)));
@@ -86,7 +98,7 @@ mod tests {
             [
                 "   5s  CREATE_IN_PROGRESS    Api",
                 "   3s  CREATE_IN_PROGRESS    Function",
-                "   6s  0 done, 2 in progress"
+                "   6s  0 of 9 done, 2 in progress"
             ]
         );
         assert!(board.take(&event("Api", "CREATE_COMPLETE"), false, second(7)));

@@ -132,7 +132,7 @@ impl StackClient {
         console: &mut Console,
         interrupt: &Interrupt,
     ) -> Result<Ended, Failure> {
-        let followed = Followed { stack_id: stack.id.clone(), operation: Operation::Undo, watcher };
+        let followed = Followed { stack_id: stack.id.clone(), operation: Operation::Undo, resources: None, watcher };
         self.follow(followed, console, interrupt).await
     }
 

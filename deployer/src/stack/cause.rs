@@ -79,11 +79,11 @@ const HINTS: &[(&[&str], &str)] = &[
     ),
     (
         &["not authorized to perform: iam:"],
-        "The deploying role may not manage IAM roles. Where that is tied to a permissions boundary, set permissions_boundary in deployer.toml.",
+        "The deploying role may not manage IAM roles; deployer iam-policy prints all that it must be permitted. Where that is tied to a permissions boundary, set permissions_boundary in deployer.toml.",
     ),
     (
         &["not authorized to perform"],
-        "The deploying role lacks that permission. Add it, then run deployer deploy again.",
+        "The deploying role lacks that permission; deployer iam-policy prints all that it must have. Add it, then run deployer deploy again.",
     ),
     (&["cannot be assumed by lambda"], "A new role is not known everywhere at once. Run deployer deploy again."),
     (&["rate exceeded"], "AWS throttled the account. Run deployer deploy again in a minute."),

@@ -36,6 +36,8 @@ const TICK: Duration = Duration::from_secs(1);
 pub(super) struct Followed {
     pub(super) stack_id: String,
     pub(super) operation: Operation,
+    /// How many resources a creation makes; `None` for what has no number that could be counted to.
+    pub(super) resources: Option<usize>,
     pub(super) watcher: Watcher,
 }
 
@@ -84,7 +86,7 @@ impl StackClient {
         console: &mut Console,
         interrupt: &Interrupt,
     ) -> Result<Ended, Failure> {
-        let mut sight = Sight { events: Vec::new(), board: Board::default(), since: Instant::now() };
+        let mut sight = Sight { events: Vec::new(), board: Board::new(followed.resources), since: Instant::now() };
         let mut moved = followed.operation == Operation::Other;
         let (mut look, mut still, mut failures) = (0, 0, 0);
         loop {

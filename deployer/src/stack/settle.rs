@@ -67,7 +67,7 @@ impl StackClient {
     async fn wait(&self, stack: &Stack, console: &mut Console, interrupt: &Interrupt) -> Result<(), Failure> {
         console.say(&format!("the stack is {}: waiting for that to end", stack.status.as_str()));
         let watcher = self.watcher(&stack.id, None).await?;
-        let followed = Followed { stack_id: stack.id.clone(), operation: Operation::Other, watcher };
+        let followed = Followed { stack_id: stack.id.clone(), operation: Operation::Other, resources: None, watcher };
         self.follow(followed, console, interrupt).await.map(drop)
     }
 
@@ -197,7 +197,7 @@ impl StackClient {
             .send()
             .await
             .map_err(|error| aws::failure(&format!("the stack {} could not be deleted", self.name), &error))?;
-        let followed = Followed { stack_id: stack.id.clone(), operation: Operation::Delete, watcher };
+        let followed = Followed { stack_id: stack.id.clone(), operation: Operation::Delete, resources: None, watcher };
         self.follow(followed, console, interrupt).await
     }
 

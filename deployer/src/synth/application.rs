@@ -112,6 +112,7 @@ mod tests {
         for (name, document) in [("Roles", &mut application), ("RoleName", &mut stack)] {
             let policy = document["Resources"]["FunctionRolePolicy"].as_object_mut().unwrap();
             policy.remove("Type");
+            policy.remove("Metadata");
             policy["Properties"].as_object_mut().unwrap().remove(name).unwrap();
         }
         stack["Resources"].as_object_mut().unwrap().retain(|_, one| one["Type"] != "AWS::Logs::QueryDefinition");

@@ -20,6 +20,7 @@ pub(super) const EMBEDDED: &[(&str, &str)] = embedded![
     "application.md.tera",
     "bootstrap.yaml.tera",
     "partials/alarm_actions.yaml.tera",
+    "partials/alarm_name_finding.yaml.tera",
     "partials/called_by_api.yaml.tera",
     "partials/log_group_findings.yaml.tera",
     "resources/alarm_topic.yaml.tera",

