@@ -33,7 +33,7 @@ pub(crate) async fn run(world: &Addresses, cluster: &Kubernetes, deployer: &Depl
     // Whatever became of it, what comes next begins with nothing.
     deployer.destroy(false).await?.well("destroy")?;
     moved?;
-    story::nginx_is_admitted_again(cluster).await
+    require(cluster.webhook_url(STACK).await?.is_none(), "the webhook is still registered")
 }
 
 async fn to_the_name_and_back(world: &Addresses, cluster: &Kubernetes, deployer: &Deployer) -> Result<()> {
