@@ -39,12 +39,14 @@ setup-world: setup-build
 	@tests/world/aws/install.sh emulators >/dev/null
 	@if command -v go >/dev/null || [ -z "$${KUBEBUILDER_ASSETS:-}$${KUBECONFIG:-}" ]; then tests/control-plane/build.sh "$(CACHE)/tools" >/dev/null; fi
 
+# A build fetches what it needs on this system; cargo-deny looks at what any system would, and asks no network.
 check: ## Format, lints, documentation, licences and sources: everything that needs no running program
 	@tests/tools/require.sh cargo python3
 	@tests/tools/claim-target.sh "$(CARGO_TARGET_DIR)"
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --locked -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked
+	cargo fetch --quiet --locked
 	deny=$$(tests/tools/cargo-deny.sh) && PATH="$$deny:$$PATH" cargo deny --offline --log-level error check licenses bans sources
 
 test: setup-world build ## Every test, the end-to-end story on local stand-ins for AWS and Kubernetes included
