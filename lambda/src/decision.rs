@@ -170,5 +170,6 @@ fn owner(owned: Owned<'_>) -> String {
 /// more about it.
 fn told(verdict: &Verdict, stale: Option<&str>, uid: &str) -> String {
     let stale = stale.map(|stale| format!("\n({stale}.)")).unwrap_or_default();
-    format!("{}{stale}\nrequest: {}", verdict.message(), bounded(uid, LONGEST_UID))
+    // Whoever calls is known, but a terminal shows this: nothing in it may be more than text.
+    format!("{}{stale}\nrequest: {}", verdict.message(), bounded(uid, LONGEST_UID).escape_debug())
 }

@@ -188,6 +188,17 @@ async fn a_pod_from_docker_hub_is_denied_with_code_reason_and_message_and_ecr_is
 }
 
 #[tokio::test]
+async fn a_uid_that_would_move_the_cursor_of_a_terminal_is_told_as_text() {
+    let world = World::new(good);
+    let mut review = review("nginx");
+    review["request"]["uid"] = json!("a\u{1b}[2J\nb");
+    let (_, answer) = world.send(&event(&review)).await;
+    assert_eq!(answer["response"]["uid"], "a\u{1b}[2J\nb", "the API server compares it");
+    let message = answer["response"]["status"]["message"].as_str().unwrap();
+    assert!(message.ends_with("\nrequest: a\\u{1b}[2J\\nb"), "{message}");
+}
+
+#[tokio::test]
 async fn one_id_leads_from_the_denial_to_the_log_and_another_from_there_to_the_access_log() {
     let world = World::new(good);
     let event: Value = serde_json::from_str(EVENT).unwrap();

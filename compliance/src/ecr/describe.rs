@@ -3,7 +3,8 @@
 //! <https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_DescribeRepositories.html>
 
 use aws_sdk_ecr::types::{
-    ImageScanningConfiguration, ImageTagMutability, ImageTagMutabilityExclusionFilterType, Repository,
+    ImageScanningConfiguration, ImageTagMutability, ImageTagMutabilityExclusionFilter,
+    ImageTagMutabilityExclusionFilterType, Repository,
 };
 use futures_util::StreamExt as _;
 use futures_util::future::join_all;
@@ -131,10 +132,11 @@ fn mutability(repository: &Repository) -> TagMutability {
         let filters = repository.image_tag_mutability_exclusion_filters().iter();
         filters.map(|filter| filter.filter().to_owned()).collect()
     };
-    let is_wildcard =
-        |kind: &ImageTagMutabilityExclusionFilterType| *kind == ImageTagMutabilityExclusionFilterType::Wildcard;
-    let filters_are_known =
-        repository.image_tag_mutability_exclusion_filters().iter().all(|filter| is_wildcard(filter.filter_type()));
+    // A filter without a text would match nothing, and so let in what it was meant to except.
+    let is_known = |filter: &ImageTagMutabilityExclusionFilter| {
+        *filter.filter_type() == ImageTagMutabilityExclusionFilterType::Wildcard && !filter.filter().is_empty()
+    };
+    let filters_are_known = repository.image_tag_mutability_exclusion_filters().iter().all(is_known);
     match repository.image_tag_mutability() {
         Some(ImageTagMutability::Immutable) => TagMutability::Immutable,
         Some(ImageTagMutability::Mutable) => TagMutability::Mutable,

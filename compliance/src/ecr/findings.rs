@@ -5,12 +5,12 @@
 //!
 //! <https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_DescribeImageScanFindings.html>
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::{Duration, SystemTime};
 
 use aws_sdk_ecr::operation::describe_image_scan_findings::DescribeImageScanFindingsOutput;
 use aws_sdk_ecr::primitives::DateTime;
-use aws_sdk_ecr::types::{EnhancedImageScanFinding, FindingSeverity, ImageScanFindings};
+use aws_sdk_ecr::types::{FindingSeverity, ImageScanFindings};
 use futures_util::StreamExt as _;
 use futures_util::stream;
 
@@ -68,18 +68,31 @@ async fn ask(call: &Call<'_>, fixes: bool, key: &ImageKey) -> (ImageKey, Result<
 
 async fn report(call: &Call<'_>, fixes: bool, key: &ImageKey) -> Result<Result<ScanReport, Unavailable>, Failure> {
     let mut page = request(call, fixes, key, None).await?;
-    let mut report = read(call, key, &page);
-    let mut left = MOST_PAGES;
-    while let (Ok(report), true) = (&mut report, fixes) {
-        count_unfixable(&page, &mut report.unfixable);
-        left -= 1;
-        let Some(next) = page.next_token.take().filter(|_| left > 0) else { break };
-        page = request(call, fixes, key, Some(next)).await?;
+    let mut report = match read(call, key, &page) {
+        Ok(report) => report,
+        Err(why) => return Ok(Err(why)),
+    };
+    let (mut listed, mut last) = (Listed::default(), None);
+    for left in (0..MOST_PAGES).rev() {
+        listed.add(&page);
+        if report.status.is_usable() && !listed.fits(report.counts.as_ref()) {
+            return Ok(Err(wrong_counts(call)));
+        }
+        let Some(next) = page.next_token.take().filter(|_| fixes && left > 0) else { break };
+        page = request(call, fixes, key, Some(next.clone())).await?;
         if !is_asked(call, key, &page) {
             return Ok(Err(call.wrong_registry()));
         }
+        // Pages in a circle, or of a scan that has begun meanwhile: what they list is not what was counted.
+        if last.as_ref() == Some(&next) || status(&page) != report.status {
+            return Ok(Err(wrong_counts(call)));
+        }
+        last = Some(next);
     }
-    Ok(report)
+    if fixes {
+        report.unfixable = listed.unfixable;
+    }
+    Ok(Ok(report))
 }
 
 async fn request(
@@ -94,14 +107,41 @@ async fn request(
     call.within("DescribeImageScanFindings", request.customize().interceptor(call.tally.clone()).send()).await
 }
 
-/// Only where enhanced scanning says so, of a vulnerability that counts: all others count as if there were a fix.
-fn count_unfixable(page: &DescribeImageScanFindingsOutput, unfixable: &mut BTreeMap<Severity, u32>) {
-    let findings = page.image_scan_findings().map_or(&[][..], ImageScanFindings::enhanced_findings);
-    let is_without = |finding: &&EnhancedImageScanFinding| {
-        (finding.fix_available(), finding.status()) == (Some("NO"), Some("ACTIVE"))
-    };
-    for finding in findings.iter().filter(is_without) {
-        *unfixable.entry(Severity::of(finding.severity().unwrap_or_default())).or_default() += 1;
+/// What the pages read so far list.
+#[derive(Default)]
+struct Listed {
+    /// Those that enhanced scanning has named: what moves to the next page meanwhile is there twice.
+    seen: BTreeSet<String>,
+    all: BTreeMap<Severity, u32>,
+    unfixable: BTreeMap<Severity, u32>,
+}
+
+impl Listed {
+    fn add(&mut self, page: &DescribeImageScanFindingsOutput) {
+        let Some(findings) = page.image_scan_findings() else { return };
+        for finding in findings.findings() {
+            let severity = finding.severity().map_or("none", FindingSeverity::as_str);
+            *self.all.entry(Severity::of(severity)).or_default() += 1;
+        }
+        for finding in findings.enhanced_findings() {
+            // ECR need not count what somebody has suppressed, or what is over.
+            let is_over = matches!(finding.status(), Some("SUPPRESSED" | "CLOSED"));
+            if is_over || finding.finding_arn().is_some_and(|arn| !self.seen.insert(arn.to_owned())) {
+                continue;
+            }
+            let severity = Severity::of(finding.severity().unwrap_or_default());
+            // Only where ECR says so, of a vulnerability that counts: all others count as if there were a fix.
+            if (finding.fix_available(), finding.status()) == (Some("NO"), Some("ACTIVE")) {
+                *self.unfixable.entry(severity.clone()).or_default() += 1;
+            }
+            *self.all.entry(severity).or_default() += 1;
+        }
+    }
+
+    /// Whether no more of any severity is listed than was counted: else the counts would hide some.
+    fn fits(&self, counts: Option<&BTreeMap<Severity, u32>>) -> bool {
+        let counted = |severity| counts.and_then(|counts| counts.get(severity)).copied().unwrap_or(0);
+        self.all.iter().all(|(severity, listed)| *listed <= counted(severity))
     }
 }
 
@@ -109,13 +149,13 @@ fn read(call: &Call<'_>, key: &ImageKey, output: &DescribeImageScanFindingsOutpu
     if !is_asked(call, key, output) {
         return Err(call.wrong_registry());
     }
-    let status = output.image_scan_status().and_then(|scan| scan.status());
-    let status = ScanStatus::of(status.map_or("none", |status| status.as_str()));
     let findings = output.image_scan_findings();
-    let counts = findings.map(|findings| counts(call, findings)).transpose()?;
+    // No counts are not the same as counts of none.
+    let counts = findings.and_then(ImageScanFindings::finding_severity_counts);
+    let counts = counts.map(|counts| read_counts(call, counts)).transpose()?;
     let time = |of: fn(&ImageScanFindings) -> Option<&DateTime>| findings.and_then(of).and_then(time);
     Ok(ScanReport {
-        status,
+        status: status(output),
         counts,
         unfixable: BTreeMap::new(),
         completed_at: time(ImageScanFindings::image_scan_completed_at),
@@ -131,24 +171,25 @@ fn is_asked(call: &Call<'_>, key: &ImageKey, output: &DescribeImageScanFindingsO
         && is_digest
 }
 
-/// Vulnerabilities without counts, or counts below zero, would read as "none found": such an answer is no fact.
-fn counts(call: &Call<'_>, findings: &ImageScanFindings) -> Result<BTreeMap<Severity, u32>, Unavailable> {
-    let nonsense = || {
-        let why = format!("ECR of {} gave vulnerabilities that do not add up", call.registry);
-        Unavailable::new("scan-counts-wrong", why)
+fn status(output: &DescribeImageScanFindingsOutput) -> ScanStatus {
+    let status = output.image_scan_status().and_then(|scan| scan.status());
+    ScanStatus::of(status.map_or("none", |status| status.as_str()))
+}
+
+/// Counts below zero would read as "none found": such an answer is no fact.
+fn read_counts(
+    call: &Call<'_>,
+    counts: &HashMap<FindingSeverity, i32>,
+) -> Result<BTreeMap<Severity, u32>, Unavailable> {
+    let count = |(severity, count): (&FindingSeverity, &i32)| {
+        let count = u32::try_from(*count).map_err(|_| wrong_counts(call))?;
+        Ok((Severity::of(severity.as_str()), count))
     };
-    let none = HashMap::new();
-    let counts: &HashMap<FindingSeverity, i32> = findings.finding_severity_counts().unwrap_or(&none);
-    let mut read = BTreeMap::new();
-    for (severity, count) in counts {
-        let count = u32::try_from(*count).map_err(|_| nonsense())?;
-        read.insert(Severity::of(severity.as_str()), count);
-    }
-    let has_findings = !findings.findings().is_empty() || !findings.enhanced_findings().is_empty();
-    if has_findings && read.values().all(|count| *count == 0) {
-        return Err(nonsense());
-    }
-    Ok(read)
+    counts.iter().map(count).collect()
+}
+
+fn wrong_counts(call: &Call<'_>) -> Unavailable {
+    Unavailable::new("scan-counts-wrong", format!("ECR of {} gave vulnerabilities that do not add up", call.registry))
 }
 
 fn time(at: &DateTime) -> Option<SystemTime> {

@@ -113,11 +113,16 @@ pub(super) fn identifier(id: &ImageId) -> ImageIdentifier {
 fn read(call: &Call<'_>, keys: &[&ImageKey], details: &[ImageDetail]) -> Answers<ImageKey, Option<Image>> {
     let is_asked_for = |detail: &ImageDetail| keys.iter().any(|key| is_meant(&key.id, detail));
     let about = |key: &&ImageKey| {
-        let answer = match details.iter().find(|detail| is_meant(&key.id, detail)) {
-            None if !details.iter().all(is_asked_for) => Err(error::unreadable_answer(call)),
-            None => Ok(None),
-            Some(detail) if !is_asked(call, key, detail) => Err(call.wrong_registry()),
-            Some(detail) => image(call, detail).map(Some),
+        let meant: Vec<&ImageDetail> = details.iter().filter(|detail| is_meant(&key.id, detail)).collect();
+        let answer = match meant.as_slice() {
+            [] if !details.iter().all(is_asked_for) => Err(error::unreadable_answer(call)),
+            [] => Ok(None),
+            all if !all.iter().all(|detail| is_asked(call, key, detail)) => Err(call.wrong_registry()),
+            // Told of twice, and not the same: which of them is pulled is not known.
+            [first, others @ ..] if others.iter().any(|other| image(call, other) != image(call, first)) => {
+                Err(error::unreadable_answer(call))
+            }
+            [first, ..] => image(call, first).map(Some),
         };
         ((*key).clone(), answer)
     };

@@ -186,8 +186,9 @@ fn too_large(what: &str) -> Unavailable {
 }
 
 /// The images of an index that are judged; of the others nothing is asked.
-pub(super) fn judged<'a>(children: &'a [Child], platforms: &'a Platforms) -> impl Iterator<Item = &'a Child> {
-    children.iter().filter(|child| platforms.include(child.platform.as_ref()))
+pub(super) fn judged<'a>(children: &'a [Child], platforms: &Platforms) -> impl Iterator<Item = &'a Child> {
+    let all: Vec<Option<&Platform>> = children.iter().map(|child| child.platform.as_ref()).collect();
+    children.iter().zip(platforms.judged(&all)).filter(|(_, is_judged)| *is_judged).map(|(child, _)| child)
 }
 
 /// Another image of the same repository.

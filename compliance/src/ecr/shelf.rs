@@ -72,7 +72,8 @@ impl<K: Clone + Ord + Send + Sync, V: Clone + Send + Sync> Shelf<K, V> {
     /// Takes what is fresh, claims what nobody asks for, and notes who asks for the rest.
     fn plan(&self, call: &Call<'_>, keys: Vec<K>, known: &mut BTreeMap<K, Known<V>>) -> Plan<'_, K, V> {
         let now = call.clock.now();
-        let trouble = call.recent_outage();
+        // Whoever asks afresh would be refused by what is remembered, so ECR has to fail once more for that to count.
+        let trouble = if call.afresh { None } else { call.recent_outage() };
         let mut plan = Plan { claims: Claims { shelf: self, senders: BTreeMap::new() }, others: Vec::new() };
         let mut state = self.lock();
         for key in keys {
@@ -82,6 +83,7 @@ impl<K: Clone + Ord + Send + Sync, V: Clone + Send + Sync> Shelf<K, V> {
                 known.insert(key, Known { value: Ok(value), age: Age { since, stale: None } });
             } else if let Some(old) = trouble.and_then(|why| state.stale(&key, now, why)) {
                 // ECR failed a moment ago: waiting for it to fail again would only delay the same answer.
+                call.tally.hit();
                 call.tally.stale();
                 known.insert(key, old);
             } else if let Some(receiver) = state.in_flight.get(&key).filter(|one| one.has_changed().is_ok()) {

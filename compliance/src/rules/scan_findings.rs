@@ -15,6 +15,9 @@ use crate::rules::{Needs, Origin, Rule, Subject};
 use crate::text::{shell, shown};
 use crate::verdict::Finding;
 
+/// How far the time of a scan may lie in the future.
+const CLOCKS_DIFFER: Duration = Duration::from_hours(24);
+
 /// The rule `scan-findings`.
 pub(super) struct ScanFindings;
 
@@ -294,8 +297,15 @@ fn age_objection(report: &ScanReport, options: &ScanFindingsOptions, now: System
         let words = "was scanned, but ECR does not say when".to_owned();
         return Some(Objection { code: "scan-time-missing", words, undecided: true, fix: Fix::LookAt });
     };
-    // A time in the future is that of a clock that differs a little.
-    let age = now.duration_since(at).unwrap_or_default();
+    // A time in the future is that of a clock that differs a little, or none that tells how old the scan is.
+    let age = match now.duration_since(at) {
+        Ok(age) => age,
+        Err(ahead) if ahead.duration() <= CLOCKS_DIFFER => Duration::ZERO,
+        Err(_) => {
+            let words = "was scanned, but at a time that has not come yet".to_owned();
+            return Some(Objection { code: "scan-time-wrong", words, undecided: true, fix: Fix::LookAt });
+        }
+    };
     if age <= oldest {
         return None;
     }

@@ -239,6 +239,7 @@ fn a_scan_may_be_too_old() {
         ("watched, with old data", watched(Some(day(50))), at_most(9), "scan-too-old"),
         ("no time", ScanReport { completed_at: None, ..complete() }, at_most(9), "scan-time-missing"),
         ("in the future", ScanReport { completed_at: Some(day(111)), ..complete() }, at_most(9), "pass"),
+        ("far in the future", ScanReport { completed_at: Some(day(112)), ..complete() }, at_most(9), "scan-time-wrong"),
     ];
     for (name, report, options, code) in cases {
         assert_eq!(outcome(check(report, &options)).0, code, "{name}");

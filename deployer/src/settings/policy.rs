@@ -9,6 +9,7 @@ use std::time::SystemTime;
 
 use compliance::facts::Facts;
 use compliance::policy::{Day, Home, PolicyErrors, PolicyFile, Request, UNKNOWN_ACCOUNT, evaluate};
+use compliance::registry::Partition;
 use compliance::workload::ImageField;
 use serde_json::{Map, Number, Value};
 use sha2::{Digest, Sha256};
@@ -68,8 +69,8 @@ impl OwnPolicy {
     /// refuses everything.
     #[must_use]
     pub(super) fn refuses(&self, namespace: &str, image: &str) -> bool {
-        let region = self.file.registries.iter().find_map(|registry| registry.region.as_deref()).unwrap_or(SOME_REGION);
-        let Ok(policy) = self.file.validate(&Home { account: UNKNOWN_ACCOUNT, region }, None) else { return true };
+        let home = Home { account: UNKNOWN_ACCOUNT, region: &some_region(&self.file) };
+        let Ok(policy) = self.file.validate(&home, None) else { return true };
         let images = vec![ImageField { path: String::new(), image }];
         !evaluate(&policy, &Request { namespace, images }, &Facts::default(), SystemTime::now()).allowed()
     }
@@ -98,11 +99,22 @@ pub(super) fn finish(settings: &mut Settings, name: &str) -> Vec<String> {
     if let Some(level) = policy.file.log_level.as_deref().and_then(|word| check::word::<LogLevel>(word).ok()) {
         settings.log_level = level;
     }
-    let named = || policy.file.registries.iter().find_map(|registry| registry.region.as_deref());
-    let region = settings.region.as_deref().or_else(named).unwrap_or(SOME_REGION);
-    match policy.check(UNKNOWN_ACCOUNT, region) {
+    let region = settings.region.clone().unwrap_or_else(|| some_region(&policy.file));
+    match policy.check(UNKNOWN_ACCOUNT, &region) {
         Ok(()) => Vec::new(),
         Err(PolicyErrors(errors)) => errors.into_iter().map(|error| format!("{name}: {error}")).collect(),
+    }
+}
+
+/// A region that may be the stack's: of the partition that the policy names, and where it speaks of the stack's own besides,
+/// none of those that it names.
+fn some_region(file: &PolicyFile) -> String {
+    let mut named = file.registries.iter().filter_map(|registry| registry.region.as_deref());
+    match named.find(|region| Partition::of_region(region).is_some()) {
+        Some(region) if file.registries.iter().any(|registry| registry.region.is_none()) => {
+            format!("{}99", region.trim_end_matches(|digit: char| digit.is_ascii_digit()))
+        }
+        region => region.unwrap_or(SOME_REGION).to_owned(),
     }
 }
 

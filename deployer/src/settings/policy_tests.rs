@@ -173,6 +173,21 @@ fn a_policy_is_checked_again_where_it_will_be_in_force() {
 }
 
 #[test]
+fn where_the_region_is_the_environments_the_stacks_own_registry_is_none_of_those_with_a_region() {
+    for region in ["us-east-1", "eu-west-1", "cn-north-1"] {
+        let text = format!(
+            "[[policy.registries]]\n[[policy.registries]]\nregion = '{region}'\n[policy.rules.registry]\nmode = 'warn'"
+        );
+        let settings = read(&text).unwrap();
+        assert!(!settings.refuses("default", "nginx"), "{region}");
+        let errors = settings.policy.unwrap().check("111122223333", region).unwrap_err().to_string();
+        assert!(errors.contains("is listed twice"), "{errors}");
+    }
+    let twice = read("[[policy.registries]]\n[[policy.registries]]").unwrap_err();
+    assert!(twice.contains("is listed twice"), "{twice}");
+}
+
+#[test]
 fn whether_a_pod_from_elsewhere_is_refused_is_what_the_policy_says() {
     let text = r#"
 [policy]

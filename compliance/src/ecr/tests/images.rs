@@ -1,4 +1,4 @@
-//! Images and their scans against an ECR at the wire.
+//! Images and whether they are scanned, against an ECR at the wire. What a scan comes to: findings.rs.
 
 use std::collections::BTreeSet;
 use std::slice::from_ref;
@@ -14,10 +14,10 @@ use crate::facts::{
 };
 
 const IMAGES: &str = "DescribeImages";
-const FINDINGS: &str = "DescribeImageScanFindings";
-const OTHER_DIGEST: &str = "sha256:0000000000000000000000000000000000000000000000000000000000000002";
+pub(super) const FINDINGS: &str = "DescribeImageScanFindings";
+pub(super) const OTHER_DIGEST: &str = "sha256:0000000000000000000000000000000000000000000000000000000000000002";
 
-fn tag(account: &str, name: &str, tag: &str) -> ImageKey {
+pub(super) fn tag(account: &str, name: &str, tag: &str) -> ImageKey {
     ImageKey { repository: key(account, name), id: ImageId::Tag(tag.to_owned()) }
 }
 
@@ -29,15 +29,15 @@ fn existing(keys: &[ImageKey]) -> WantedImages {
     WantedImages { existing: keys.iter().cloned().collect(), ..WantedImages::default() }
 }
 
-fn with_scans(keys: &[ImageKey]) -> WantedImages {
+pub(super) fn with_scans(keys: &[ImageKey]) -> WantedImages {
     WantedImages { scanned: keys.iter().cloned().collect(), ..WantedImages::default() }
 }
 
-async fn gather(facts: &EcrFacts, images: &WantedImages) -> Gathered {
+pub(super) async fn gather(facts: &EcrFacts, images: &WantedImages) -> Gathered {
     facts.gather_all(&BTreeSet::new(), images).await
 }
 
-fn found(digest: &str) -> ImageFacts {
+pub(super) fn found(digest: &str) -> ImageFacts {
     ImageFacts::Found(Image {
         digest: digest.to_owned(),
         media_type: Some("application/vnd.oci.image.manifest.v1+json".to_owned()),
@@ -52,7 +52,7 @@ fn code(facts: &Facts, key: &ImageKey) -> &'static str {
     }
 }
 
-fn scan_code(facts: &Facts, key: &ImageKey) -> &'static str {
+pub(super) fn scan_code(facts: &Facts, key: &ImageKey) -> &'static str {
     match facts.scan(key) {
         Some(ScanResult::Unavailable(why)) => why.code,
         other => panic!("{key} is {other:?}"),
@@ -160,6 +160,27 @@ async fn an_answer_about_another_image_is_no_fact() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_image_that_is_told_of_twice_counts_only_if_both_say_the_same() {
+    let key = tag(OWN, "app", "1");
+    for (name, other, expected) in [("the same", DIGEST, None), ("another", OTHER_DIGEST, Some("unreadable-answer"))] {
+        let fake = FakeEcr::new(move |operation, body| {
+            if operation != IMAGES {
+                return healthy(operation, body);
+            }
+            let first = image(OWN, body, &json!({"imageTag": "1"}));
+            let mut second = first.clone();
+            second["imageDigest"] = json!(other);
+            Answer::Json(json!({"imageDetails": [first, second]}))
+        });
+        let facts = gather(&fake.facts(), &existing(from_ref(&key))).await.facts;
+        match expected {
+            None => assert_eq!(facts.image(&key), Some(&found(DIGEST)), "{name}"),
+            Some(expected) => assert_eq!(code(&facts, &key), expected, "{name}"),
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn the_scan_is_asked_for_by_the_digest_that_the_tag_means() {
     let fake = FakeEcr::new(|operation, body| match operation {
         FINDINGS => {
@@ -202,66 +223,6 @@ async fn of_what_ecr_does_not_scan_no_scan_is_asked_for() {
         assert_eq!(image.status, status, "{name}");
         assert_eq!((facts.scan(&key), fake.asked(FINDINGS).len()), (None, 0), "{name}");
     }
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_scan_that_cannot_be_had_or_does_not_add_up_is_no_clean_one() {
-    type Script = fn(&Value) -> Answer;
-    let cases: [(&str, Script, &str); 6] = [
-        ("throttled", |_| Answer::Error(400, "ThrottlingException"), "throttled"),
-        ("denied", |_| Answer::Error(400, "AccessDeniedException"), "access-denied"),
-        ("of two minds", |_| Answer::Error(400, "ImageNotFoundException"), "image-facts-missing"),
-        (
-            "less than none",
-            |body| Answer::Json(scanned(OWN, body, "COMPLETE", &json!({"HIGH": -1}))),
-            "scan-counts-wrong",
-        ),
-        (
-            "vulnerabilities without counts",
-            |body| {
-                let mut answer = scanned(OWN, body, "COMPLETE", &Value::Null);
-                answer["imageScanFindings"]["enhancedFindings"] = json!([{"severity": "HIGH"}]);
-                Answer::Json(answer)
-            },
-            "scan-counts-wrong",
-        ),
-        (
-            "another image's",
-            |body| {
-                let mut answer = scanned(OWN, body, "COMPLETE", &json!({}));
-                answer["imageId"] = json!({"imageDigest": OTHER_DIGEST});
-                Answer::Json(answer)
-            },
-            "wrong-registry",
-        ),
-    ];
-    let key = tag(OWN, "app", "1");
-    for (name, script, expected) in cases {
-        let fake = FakeEcr::new(
-            move |operation, body| if operation == FINDINGS { script(body) } else { healthy(operation, body) },
-        );
-        let facts = gather(&fake.facts(), &with_scans(from_ref(&key))).await.facts;
-        assert_eq!(scan_code(&facts, &key), expected, "{name}");
-        assert_eq!(facts.image(&key), Some(&found(DIGEST)), "{name}");
-    }
-}
-
-#[tokio::test(start_paused = true)]
-async fn never_scanned_and_scanned_without_findings_are_told_apart() {
-    let key = tag(OWN, "app", "1");
-    let never = FakeEcr::new(|operation, body| match operation {
-        FINDINGS => Answer::Error(400, "ScanNotFoundException"),
-        _ => healthy(operation, body),
-    });
-    let facts = gather(&never.facts(), &with_scans(from_ref(&key))).await.facts;
-    assert_eq!(facts.scan(&key), Some(&ScanResult::NotScanned));
-    let bare = FakeEcr::new(|operation, body| match operation {
-        FINDINGS => Answer::Json(json!({"registryId": OWN, "repositoryName": "app", "imageId": body["imageId"]})),
-        _ => healthy(operation, body),
-    });
-    let facts = gather(&bare.facts(), &with_scans(from_ref(&key))).await.facts;
-    let Some(ScanResult::Scanned(report)) = facts.scan(&key) else { panic!("{facts:?}") };
-    assert_eq!((&report.status, &report.counts), (&ScanStatus::Unrecognised("none".to_owned()), &None));
 }
 
 #[tokio::test(start_paused = true)]
@@ -431,38 +392,4 @@ async fn an_index_is_not_read_where_only_its_existence_matters() {
     let key = tag(OWN, "app", "1");
     gather(&fake.facts(), &existing(from_ref(&key))).await;
     assert_eq!(fake.count(), 1);
-}
-
-#[tokio::test(start_paused = true)]
-async fn which_vulnerabilities_can_be_fixed_is_read_from_all_pages_only_if_it_matters() {
-    let fake = FakeEcr::new(|operation, body| {
-        if operation != FINDINGS {
-            return healthy(operation, body);
-        }
-        let finding = |severity: &str, fix: Option<&str>, status: &str| json!({"severity": severity, "fixAvailable": fix, "status": status});
-        let mut answer = scanned(OWN, body, "ACTIVE", &json!({"HIGH": 5, "LOW": 1}));
-        answer["imageScanFindings"]["enhancedFindings"] = json!([
-            finding("HIGH", Some("NO"), "ACTIVE"),
-            finding("HIGH", Some("PARTIAL"), "ACTIVE"),
-            finding("HIGH", None, "ACTIVE"),
-            finding("HIGH", Some("NO"), "SUPPRESSED"),
-            finding("LOW", Some("NO"), "ACTIVE"),
-        ]);
-        answer["nextToken"] = if body["nextToken"] == "2" { Value::Null } else { json!("2") };
-        Answer::Json(answer)
-    });
-    let key = tag(OWN, "app", "1");
-    let mut wanted = with_scans(from_ref(&key));
-    let facts = fake.facts();
-    for (fixes, unfixable, calls) in
-        [(false, vec![], 1), (true, vec![(Severity::Low, 2), (Severity::High, 2)], 3), (false, vec![], 3)]
-    {
-        wanted.detail.fixes = fixes;
-        let gathered = gather(&facts, &wanted).await;
-        let Some(ScanResult::Scanned(report)) = gathered.facts.scan(&key) else { panic!("{gathered:?}") };
-        assert_eq!(report.unfixable, unfixable.into_iter().collect(), "{fixes}");
-        assert_eq!(fake.asked(FINDINGS).len(), calls, "{fixes}");
-    }
-    assert_eq!(fake.asked(FINDINGS)[2]["nextToken"], "2");
-    assert_eq!(fake.asked(FINDINGS)[1]["maxResults"], 1000);
 }

@@ -295,6 +295,20 @@ async fn a_gathering_afresh_asks_for_what_is_remembered_and_remembers_the_answer
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_gathering_afresh_asks_also_right_after_ecr_failed_and_what_stood_in_unasked_is_a_hit() {
+    let world = World::new();
+    world.app_at(0).await;
+    world.breaks(|_, _| Some(Answer::Broken));
+    world.app_at(100).await;
+    world.heals();
+    let unasked = world.app_at(101).await;
+    assert_eq!((unasked.report.calls, unasked.report.served_stale, unasked.report.cache_hits), (0, 3, 3));
+    let wanted = BTreeSet::from([app()]);
+    let again = world.facts.gather_afresh(&wanted, &WantedImages::default(), world.facts.until()).await;
+    assert_eq!((again.report.calls, again.facts.age(&app())), (3, Some(age(0, None))));
+}
+
+#[tokio::test(start_paused = true)]
 async fn two_gatherings_of_one_decision_end_at_one_deadline() {
     let world = World::new();
     world.breaks(|_, _| Some(Answer::Never));

@@ -1,6 +1,7 @@
 //! The edge against an ECR at the wire: batches, missing names, wrong answers, errors, deadlines.
 
 mod fake;
+mod findings;
 mod images;
 mod joining;
 mod memory;
@@ -311,6 +312,7 @@ async fn mutability_is_read_in_all_its_values_and_unknown_ones_stay_unknown() {
         (json!("IMMUTABLE_WITH_EXCLUSION"), filters("WILDCARD"), TagMutability::ImmutableExcept(dev())),
         (json!("MUTABLE_WITH_EXCLUSION"), filters("WILDCARD"), TagMutability::MutableExcept(dev())),
         (json!("IMMUTABLE_WITH_EXCLUSION"), filters("REGEX"), unknown("IMMUTABLE_WITH_EXCLUSION")),
+        (json!("IMMUTABLE_WITH_EXCLUSION"), json!([{"filterType": "WILDCARD"}]), unknown("IMMUTABLE_WITH_EXCLUSION")),
         (json!("SOMETHING_NEW"), Value::Null, unknown("SOMETHING_NEW")),
         (Value::Null, Value::Null, unknown("none")),
     ];
