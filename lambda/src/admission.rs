@@ -16,7 +16,7 @@ use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
 pub use self::answer::{Answer, Denial, encode};
-use crate::refusal::{Refusal, first_member, uid_of, unreadable};
+use crate::refusal::{Refusal, first_member, quoted, uid_of, unreadable};
 
 /// The only version spoken.
 pub const API_VERSION: &str = "admission.k8s.io/v1";
@@ -225,13 +225,14 @@ fn check_envelope(api_version: &str, kind: &str) -> Result<(), (u16, String)> {
         return Err((
             400,
             format!(
-                "`apiVersion` is {api_version:?}, only {API_VERSION:?} is understood; \
-                 set admissionReviewVersions: [\"v1\"] in the ValidatingWebhookConfiguration"
+                "`apiVersion` is {}, only {API_VERSION:?} is understood; \
+                 set admissionReviewVersions: [\"v1\"] in the ValidatingWebhookConfiguration",
+                quoted(api_version)
             ),
         ));
     }
     if kind != KIND {
-        return Err((400, format!("`kind` is {kind:?}; send an {KIND}")));
+        return Err((400, format!("`kind` is {}; send an {KIND}", quoted(kind))));
     }
     Ok(())
 }
@@ -274,7 +275,7 @@ fn read_operation(word: &str) -> Result<Operation, (u16, String)> {
         .into_iter()
         .find(|operation| operation.name() == word)
         .ok_or_else(|| {
-            (400, format!("`request.operation` is {word:?}; CREATE, UPDATE, DELETE and CONNECT are understood"))
+            (400, format!("`request.operation` is {}; CREATE, UPDATE, DELETE and CONNECT are understood", quoted(word)))
         })
 }
 
@@ -362,9 +363,9 @@ fn check_is_pod(kind: &GroupVersion<'_>, resource: &GroupVersion<'_>) -> Result<
             return Err((
                 400,
                 format!(
-                    "`{field}` is {:?}, only core v1 {expected} and the workloads that make them can be checked; \
+                    "`{field}` is {}, only core v1 {expected} and the workloads that make them can be checked; \
                      narrow the rules of the ValidatingWebhookConfiguration to these",
-                    named.trim_start_matches('/')
+                    quoted(named.trim_start_matches('/'))
                 ),
             ));
         }

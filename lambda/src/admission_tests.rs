@@ -193,6 +193,17 @@ fn every_bad_review_gets_one_sentence_with_the_field_and_the_way_out() {
 }
 
 #[test]
+fn a_word_that_no_api_server_sends_is_repeated_escaped_and_cut() {
+    let strange = format!("\u{202e}\n\u{1b}[2J{}", "x".repeat(5000));
+    for pointer in ["/apiVersion", "/kind", "/request/operation", "/request/kind/kind", "/request/resource/resource"] {
+        let mut review = review("CREATE", &pod(&["a"]), &Value::Null);
+        *review.pointer_mut(pointer).unwrap() = json!(strange);
+        let message = refusal_of(review.to_string().as_bytes()).message;
+        assert!(message.contains("\\u{202e}\\n\\u{1b}[2Jxxx") && message.len() < 400, "{pointer}: {message}");
+    }
+}
+
+#[test]
 fn a_pod_without_containers_is_none_that_an_api_server_sends_and_is_refused() {
     let with_spec = |spec: Value| json!({ "apiVersion": "v1", "kind": "Pod", "spec": spec });
     let init_only = with_spec(json!({ "containers": null, "initContainers": [{ "image": "a" }] }));

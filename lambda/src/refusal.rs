@@ -8,6 +8,11 @@ use serde::Deserialize;
 use serde::de::{Deserializer as _, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
+use crate::log::bounded;
+
+/// Most characters of a word that is repeated.
+const LONGEST_WORD: usize = 80;
+
 /// A review that was not understood.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Refusal {
@@ -23,6 +28,11 @@ impl Refusal {
     pub(crate) const fn bad_request(uid: Option<String>, message: String) -> Self {
         Self { uid, code: 400, message }
     }
+}
+
+/// A word of the review that is repeated: what no API server sends may be as long as it likes, and no text at all.
+pub(crate) fn quoted(word: &str) -> String {
+    format!("\"{}\"", bounded(&word.escape_default().to_string(), LONGEST_WORD))
 }
 
 /// The parser's complaint without the text it complains about.
