@@ -209,9 +209,7 @@ fn a_pod_without_containers_is_none_that_an_api_server_sends_and_is_refused() {
     let init_only = with_spec(json!({ "containers": null, "initContainers": [{ "image": "a" }] }));
     let cases = [
         ("an empty object", json!({})),
-        ("a list", json!([])),
         ("no spec", with_spec(Value::Null)),
-        ("a spec that is a list", with_spec(json!([]))),
         ("no containers", pod(&[])),
         ("init containers only", init_only),
         ("another kind of object", json!({ "kind": "Deployment", "spec": { "template": pod(&["a"]) } })),
@@ -223,6 +221,31 @@ fn a_pod_without_containers_is_none_that_an_api_server_sends_and_is_refused() {
             assert!(refusal.message.contains("has no `spec.containers`"), "{name}, {operation}: {refusal:?}");
         }
     }
+}
+
+#[test]
+fn a_list_where_an_object_stands_is_refused_and_not_read_as_its_members_in_their_order() {
+    let good = review("CREATE", &pod(&["a"]), &Value::Null);
+    let request = json!(["u-1", { "kind": "Pod", "version": "v1" }, { "kind": "pods", "version": "v1" }, "shop", "web", "DELETE"]);
+    let cases = [
+        ("", json!([API_VERSION, KIND, good["request"].clone()]), None),
+        ("/request", request, None),
+        ("/request/kind", json!(["", "v1", "Pod"]), Some("u-1")),
+        ("/request/resource", json!(["", "v1", "pods"]), Some("u-1")),
+        ("/request/object", json!([]), Some("u-1")),
+        ("/request/object/spec", json!([[{ "image": "a" }]]), Some("u-1")),
+        ("/request/object/spec/containers/0", json!(["a"]), Some("u-1")),
+    ];
+    for (pointer, list, uid) in cases {
+        let mut review = good.clone();
+        *review.pointer_mut(pointer).unwrap() = list;
+        let refusal = refusal_of(review.to_string().as_bytes());
+        assert_eq!((refusal.uid.as_deref(), refusal.code), (uid, 400), "{pointer}");
+        assert!(refusal.message.contains("is not shaped like one"), "{pointer}: {refusal:?}");
+    }
+    let mut deployment = workload("Deployment", "apps", "deployments", &json!({}));
+    deployment["request"]["kind"] = json!(["apps", "v1", "Deployment"]);
+    assert_eq!(template_in(deployment.to_string().as_bytes()), None);
 }
 
 #[test]
@@ -359,4 +382,16 @@ fn a_pod_and_whatever_only_looks_like_a_workload_are_not_taken_for_one() {
         assert!(decode(text.as_bytes()).map_or(true, |decoded| decoded.template.is_none()), "{name}");
     }
     assert_eq!(template_in(&[0xff]), None);
+
+    // Of two that say different things nobody knows which is meant, and so it may be a Pod.
+    let good = workload("Deployment", "apps", "deployments", &planted).to_string();
+    for (member, other) in [
+        (r#""kind":{"group":"apps""#, r#""kind":{"group":"","version":"v1","kind":"Pod"}"#),
+        (r#""resource":{"group":"apps""#, r#""resource":{"group":"","version":"v1","resource":"pods"}"#),
+        (r#""request":{"#, r#""request":{}"#),
+    ] {
+        let twice = good.replacen(member, &format!("{other},{member}"), 1);
+        assert!(twice != good && decode(twice.as_bytes()).is_err(), "{member}");
+        assert_eq!(template_in(twice.as_bytes()), None, "{member}");
+    }
 }
