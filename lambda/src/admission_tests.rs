@@ -384,14 +384,14 @@ fn a_pod_and_whatever_only_looks_like_a_workload_are_not_taken_for_one() {
     assert_eq!(template_in(&[0xff]), None);
 
     // Of two that say different things nobody knows which is meant, and so it may be a Pod.
-    let good = workload("Deployment", "apps", "deployments", &planted).to_string();
-    for (member, other) in [
-        (r#""kind":{"group":"apps""#, r#""kind":{"group":"","version":"v1","kind":"Pod"}"#),
-        (r#""resource":{"group":"apps""#, r#""resource":{"group":"","version":"v1","resource":"pods"}"#),
-        (r#""request":{"#, r#""request":{}"#),
+    let pod = review("CREATE", &pod(&["a"]), &Value::Null).to_string();
+    let kind = r#""kind":{"group":"apps","version":"v1","kind":"Deployment"}"#;
+    let resource = r#""resource":{"group":"apps","version":"v1","resource":"deployments"}"#;
+    for (name, twice) in [
+        ("kind and resource", pod.replacen(r#""request":{"#, &format!(r#""request":{{{kind},{resource},"#), 1)),
+        ("the request", format!(r#"{{"request":{{{kind},{resource}}},{}"#, &pod[1..])),
     ] {
-        let twice = good.replacen(member, &format!("{other},{member}"), 1);
-        assert!(twice != good && decode(twice.as_bytes()).is_err(), "{member}");
-        assert_eq!(template_in(twice.as_bytes()), None, "{member}");
+        assert!(serde_json::from_str::<Value>(&twice).is_ok() && decode(twice.as_bytes()).is_err(), "{name}");
+        assert_eq!(template_in(twice.as_bytes()), None, "{name}");
     }
 }
