@@ -30,6 +30,7 @@ help: ## Show this list
 setup: setup-build setup-world ## Install everything the other targets need, into a per-user cache (they call it themselves)
 	@tests/world/aws/install.sh linters >/dev/null
 	@tests/tools/cargo-deny.sh >/dev/null
+	@tests/tools/cargo-fuzz.sh >/dev/null
 
 setup-build:
 	@tests/tools/require.sh cargo python3
