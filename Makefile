@@ -30,6 +30,7 @@ help: ## Show this list
 setup: setup-build setup-world ## Install everything the other targets need, into a per-user cache (they call it themselves)
 	@tests/world/aws/install.sh linters >/dev/null
 	@tests/tools/cargo-deny.sh >/dev/null
+	@tests/tools/cargo-fuzz.sh >/dev/null
 
 setup-build:
 	@tests/tools/require.sh cargo python3
@@ -44,6 +45,7 @@ check: ## Format, lints, documentation, licences and sources: everything that ne
 	@tests/tools/require.sh cargo python3
 	@tests/tools/claim-target.sh "$(CARGO_TARGET_DIR)"
 	cargo fmt --all --check
+	cargo fmt --manifest-path tests/fuzz/Cargo.toml --check
 	cargo clippy --workspace --all-targets --locked -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked
 	cargo fetch --quiet --locked
@@ -58,9 +60,10 @@ oracle: ## Compare the decision with the independent oracle on a million generat
 	ORACLE_CASES=$${ORACLE_CASES:-1000000} ORACLE_SEED=$${ORACLE_SEED:-$$(date +%s)} \
 		cargo test --workspace --locked --test oracle
 
-fuzz: ## Damage reviews, image references and hosts for a minute; FUZZ_SECONDS, FUZZ_SEED
-	FUZZ_SECONDS=$${FUZZ_SECONDS:-60} FUZZ_SEED=$${FUZZ_SEED:-$$(date +%s)} \
-		cargo test --workspace --locked --test fuzz
+# Coverage is followed by libFuzzer, in a workspace of its own: no other target needs a C++ compiler.
+fuzz: ## Follow coverage through all that reads what strangers write; FUZZ_SECONDS for each of five targets, FUZZ_TARGET
+	@tests/tools/require.sh cargo c++
+	fuzzer=$$(tests/tools/cargo-fuzz.sh) && PATH="$$fuzzer:$$PATH" tests/fuzz/run.sh "$(CARGO_TARGET_DIR)"
 
 kills: setup-world build ## Kill the deployer once at each step of a deploy, an update and a destroy, each time from a fresh state
 	$(WITH_TOOLS) KILLS=all cargo test --workspace --locked --test e2e -- one_kill
@@ -105,3 +108,4 @@ programs:
 
 fmt: ## Format the code
 	cargo fmt --all
+	cargo fmt --manifest-path tests/fuzz/Cargo.toml

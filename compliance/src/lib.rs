@@ -8,6 +8,7 @@ pub mod ecr;
 pub mod facts;
 pub mod https;
 pub mod image;
+pub mod object;
 pub mod policy;
 pub mod registry;
 pub mod rules;

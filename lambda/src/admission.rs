@@ -10,13 +10,14 @@ mod answer;
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 
+use compliance::object::Object as JsonObject;
 use compliance::workload::{ImageField, Owner, PodView, TemplateKind, TemplateView};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
 pub use self::answer::{Answer, Denial, encode};
-use crate::refusal::{Refusal, first_member, uid_of, unreadable};
+use crate::refusal::{Refusal, only_member, quoted, uid_of, unreadable};
 
 /// The only version spoken.
 pub const API_VERSION: &str = "admission.k8s.io/v1";
@@ -144,7 +145,7 @@ struct Envelope<'a, O> {
     #[serde(borrow, default)]
     kind: Cow<'a, str>,
     #[serde(borrow)]
-    request: Option<Request<'a, O>>,
+    request: Option<JsonObject<Request<'a, O>>>,
 }
 
 /// `O` is what its objects are read as.
@@ -154,9 +155,9 @@ struct Request<'a, O> {
     #[serde(borrow, default)]
     uid: Cow<'a, str>,
     #[serde(default)]
-    kind: GroupVersion<'a>,
+    kind: JsonObject<GroupVersion<'a>>,
     #[serde(default)]
-    resource: GroupVersion<'a>,
+    resource: JsonObject<GroupVersion<'a>>,
     #[serde(borrow, default)]
     namespace: Cow<'a, str>,
     #[serde(borrow, default)]
@@ -190,26 +191,26 @@ pub fn decode(body: &[u8]) -> Result<Review<'_>, Refusal> {
     })?;
     // A Pod, nearly always. Its images are picked out while the review is read, which goes through its text once. Only a
     // review that is understood in that way is taken; any other is read again to find out what is right or wrong with it.
-    match serde_json::from_str::<Envelope<'_, PodView<'_>>>(text) {
-        Ok(envelope) if is_about_a_running_pod(&envelope) => review(envelope, body.len()),
-        _ => serde_json::from_str::<Envelope<'_, &RawValue>>(text)
+    match serde_json::from_str::<JsonObject<Envelope<'_, PodView<'_>>>>(text) {
+        Ok(JsonObject(envelope)) if is_about_a_running_pod(&envelope) => review(envelope, body.len()),
+        _ => serde_json::from_str::<JsonObject<Envelope<'_, &RawValue>>>(text)
             .map_err(|error| Refusal::bad_request(uid_of(text), unreadable("the AdmissionReview", &error)))
-            .and_then(|envelope| review(envelope, body.len())),
+            .and_then(|JsonObject(envelope)| review(envelope, body.len())),
     }
 }
 
 /// Whether `object` is a Pod that starts or changes, so that reading it as one was right.
 fn is_about_a_running_pod(envelope: &Envelope<'_, PodView<'_>>) -> bool {
-    envelope.request.as_ref().is_some_and(|request| {
+    envelope.request.as_ref().is_some_and(|JsonObject(request)| {
         matches!(read_operation(&request.operation), Ok(Operation::Create | Operation::Update))
-            && check_is_pod(&request.kind, &request.resource).is_ok()
+            && check_is_pod(&request.kind.0, &request.resource.0).is_ok()
     })
 }
 
 fn review<'a, O: ReadObjects<'a>>(envelope: Envelope<'a, O>, bytes: usize) -> Result<Review<'a>, Refusal> {
     let missing =
         |what: &str| Refusal::bad_request(None, format!("{what} is missing; send an AdmissionReview of {API_VERSION}"));
-    let request = envelope.request.ok_or_else(|| missing("`request`"))?;
+    let JsonObject(request) = envelope.request.ok_or_else(|| missing("`request`"))?;
     if request.uid.is_empty() {
         return Err(missing("`request.uid`"));
     }
@@ -225,13 +226,14 @@ fn check_envelope(api_version: &str, kind: &str) -> Result<(), (u16, String)> {
         return Err((
             400,
             format!(
-                "`apiVersion` is {api_version:?}, only {API_VERSION:?} is understood; \
-                 set admissionReviewVersions: [\"v1\"] in the ValidatingWebhookConfiguration"
+                "`apiVersion` is {}, only {API_VERSION:?} is understood; \
+                 set admissionReviewVersions: [\"v1\"] in the ValidatingWebhookConfiguration",
+                quoted(api_version)
             ),
         ));
     }
     if kind != KIND {
-        return Err((400, format!("`kind` is {kind:?}; send an {KIND}")));
+        return Err((400, format!("`kind` is {}; send an {KIND}", quoted(kind))));
     }
     Ok(())
 }
@@ -252,7 +254,7 @@ fn check_size(bytes: usize) -> Result<(), (u16, String)> {
 
 fn read_request<'a, O: ReadObjects<'a>>(mut request: Request<'a, O>) -> Result<Review<'a>, (u16, String)> {
     let operation = read_operation(&request.operation)?;
-    let template = template_of(&request.kind, &request.resource);
+    let template = template_of(&request.kind.0, &request.resource.0);
     let object = match operation {
         // Nothing starts because of these, so there is no image to judge; `object` is empty or not a Pod at all.
         Operation::Delete | Operation::Connect => Object::Nothing,
@@ -274,7 +276,7 @@ fn read_operation(word: &str) -> Result<Operation, (u16, String)> {
         .into_iter()
         .find(|operation| operation.name() == word)
         .ok_or_else(|| {
-            (400, format!("`request.operation` is {word:?}; CREATE, UPDATE, DELETE and CONNECT are understood"))
+            (400, format!("`request.operation` is {}; CREATE, UPDATE, DELETE and CONNECT are understood", quoted(word)))
         })
 }
 
@@ -291,7 +293,7 @@ fn read_objects<'a, O: ReadObjects<'a>>(
         let old = old.map(|old| old.template(kind, "request.oldObject")).transpose()?;
         return Ok(Object::Template { new, old });
     }
-    check_is_pod(&request.kind, &request.resource)?;
+    check_is_pod(&request.kind.0, &request.resource.0)?;
     let new = new.ok_or_else(|| without_object(operation, "Pod"))?.pod("request.object")?;
     if !new.has_containers() {
         // Whatever this is, what it would run is not known.
@@ -350,9 +352,10 @@ fn template_of(kind: &GroupVersion<'_>, resource: &GroupVersion<'_>) -> Option<T
 /// The same of a review that could not be understood otherwise: whatever is wrong with it, it is not to be denied.
 #[must_use]
 pub fn template_in(body: &[u8]) -> Option<TemplateKind> {
-    let request = first_member(std::str::from_utf8(body).ok()?, "request")?;
-    let read = |name| serde_json::from_str(first_member(request.get(), name)?.get()).ok();
-    template_of(&read("kind")?, &read("resource")?)
+    let request = only_member(std::str::from_utf8(body).ok()?, "request")?;
+    let read = |name| serde_json::from_str(only_member(request.get(), name)?.get()).ok();
+    let (JsonObject(kind), JsonObject(resource)) = (read("kind")?, read("resource")?);
+    template_of(&kind, &resource)
 }
 
 fn check_is_pod(kind: &GroupVersion<'_>, resource: &GroupVersion<'_>) -> Result<(), (u16, String)> {
@@ -362,9 +365,9 @@ fn check_is_pod(kind: &GroupVersion<'_>, resource: &GroupVersion<'_>) -> Result<
             return Err((
                 400,
                 format!(
-                    "`{field}` is {:?}, only core v1 {expected} and the workloads that make them can be checked; \
+                    "`{field}` is {}, only core v1 {expected} and the workloads that make them can be checked; \
                      narrow the rules of the ValidatingWebhookConfiguration to these",
-                    named.trim_start_matches('/')
+                    quoted(named.trim_start_matches('/'))
                 ),
             ));
         }

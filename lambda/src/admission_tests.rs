@@ -193,14 +193,23 @@ fn every_bad_review_gets_one_sentence_with_the_field_and_the_way_out() {
 }
 
 #[test]
+fn a_word_that_no_api_server_sends_is_repeated_escaped_and_cut() {
+    let strange = format!("\u{202e}\n\u{1b}[2J{}", "x".repeat(5000));
+    for pointer in ["/apiVersion", "/kind", "/request/operation", "/request/kind/kind", "/request/resource/resource"] {
+        let mut review = review("CREATE", &pod(&["a"]), &Value::Null);
+        *review.pointer_mut(pointer).unwrap() = json!(strange);
+        let message = refusal_of(review.to_string().as_bytes()).message;
+        assert!(message.contains("\\u{202e}\\n\\u{1b}[2Jxxx") && message.len() < 400, "{pointer}: {message}");
+    }
+}
+
+#[test]
 fn a_pod_without_containers_is_none_that_an_api_server_sends_and_is_refused() {
     let with_spec = |spec: Value| json!({ "apiVersion": "v1", "kind": "Pod", "spec": spec });
     let init_only = with_spec(json!({ "containers": null, "initContainers": [{ "image": "a" }] }));
     let cases = [
         ("an empty object", json!({})),
-        ("a list", json!([])),
         ("no spec", with_spec(Value::Null)),
-        ("a spec that is a list", with_spec(json!([]))),
         ("no containers", pod(&[])),
         ("init containers only", init_only),
         ("another kind of object", json!({ "kind": "Deployment", "spec": { "template": pod(&["a"]) } })),
@@ -212,6 +221,31 @@ fn a_pod_without_containers_is_none_that_an_api_server_sends_and_is_refused() {
             assert!(refusal.message.contains("has no `spec.containers`"), "{name}, {operation}: {refusal:?}");
         }
     }
+}
+
+#[test]
+fn a_list_where_an_object_stands_is_refused_and_not_read_as_its_members_in_their_order() {
+    let good = review("CREATE", &pod(&["a"]), &Value::Null);
+    let request = json!(["u-1", { "kind": "Pod", "version": "v1" }, { "kind": "pods", "version": "v1" }, "shop", "web", "DELETE"]);
+    let cases = [
+        ("", json!([API_VERSION, KIND, good["request"].clone()]), None),
+        ("/request", request, None),
+        ("/request/kind", json!(["", "v1", "Pod"]), Some("u-1")),
+        ("/request/resource", json!(["", "v1", "pods"]), Some("u-1")),
+        ("/request/object", json!([]), Some("u-1")),
+        ("/request/object/spec", json!([[{ "image": "a" }]]), Some("u-1")),
+        ("/request/object/spec/containers/0", json!(["a"]), Some("u-1")),
+    ];
+    for (pointer, list, uid) in cases {
+        let mut review = good.clone();
+        *review.pointer_mut(pointer).unwrap() = list;
+        let refusal = refusal_of(review.to_string().as_bytes());
+        assert_eq!((refusal.uid.as_deref(), refusal.code), (uid, 400), "{pointer}");
+        assert!(refusal.message.contains("is not shaped like one"), "{pointer}: {refusal:?}");
+    }
+    let mut deployment = workload("Deployment", "apps", "deployments", &json!({}));
+    deployment["request"]["kind"] = json!(["apps", "v1", "Deployment"]);
+    assert_eq!(template_in(deployment.to_string().as_bytes()), None);
 }
 
 #[test]
@@ -348,4 +382,16 @@ fn a_pod_and_whatever_only_looks_like_a_workload_are_not_taken_for_one() {
         assert!(decode(text.as_bytes()).map_or(true, |decoded| decoded.template.is_none()), "{name}");
     }
     assert_eq!(template_in(&[0xff]), None);
+
+    // Of two that say different things nobody knows which is meant, and so it may be a Pod.
+    let pod = review("CREATE", &pod(&["a"]), &Value::Null).to_string();
+    let kind = r#""kind":{"group":"apps","version":"v1","kind":"Deployment"}"#;
+    let resource = r#""resource":{"group":"apps","version":"v1","resource":"deployments"}"#;
+    for (name, twice) in [
+        ("kind and resource", pod.replacen(r#""request":{"#, &format!(r#""request":{{{kind},{resource},"#), 1)),
+        ("the request", format!(r#"{{"request":{{{kind},{resource}}},{}"#, &pod[1..])),
+    ] {
+        assert!(serde_json::from_str::<Value>(&twice).is_ok() && decode(twice.as_bytes()).is_err(), "{name}");
+        assert_eq!(template_in(twice.as_bytes()), None, "{name}");
+    }
 }

@@ -8,6 +8,11 @@ use serde::Deserialize;
 use serde::de::{Deserializer as _, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
+use crate::log::bounded;
+
+/// Most characters of a word that is repeated.
+const LONGEST_WORD: usize = 80;
+
 /// A review that was not understood.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Refusal {
@@ -23,6 +28,11 @@ impl Refusal {
     pub(crate) const fn bad_request(uid: Option<String>, message: String) -> Self {
         Self { uid, code: 400, message }
     }
+}
+
+/// A word of the review that is repeated: what no API server sends may be as long as it likes, and no text at all.
+pub(crate) fn quoted(word: &str) -> String {
+    format!("\"{}\"", bounded(&word.escape_default().to_string(), LONGEST_WORD))
 }
 
 /// The parser's complaint without the text it complains about.
@@ -47,27 +57,36 @@ pub fn uid_of(text: &str) -> Option<String> {
     (!uid.is_empty()).then_some(uid)
 }
 
-/// The first member of that name of a JSON object, found without copying or building anything.
-pub(crate) fn first_member<'a>(text: &'a str, name: &str) -> Option<&'a RawValue> {
-    let mut deserializer = serde_json::Deserializer::from_str(text);
-    let found = deserializer.deserialize_map(FirstMember(name)).ok().flatten();
-    deserializer.end().ok().and(found)
+fn first_member<'a>(text: &'a str, name: &str) -> Option<&'a RawValue> {
+    members(text, name).first().copied()
 }
 
-struct FirstMember<'n>(&'n str);
+/// The member of that name, if there is one and no other: of two nobody knows which is meant.
+pub(crate) fn only_member<'a>(text: &'a str, name: &str) -> Option<&'a RawValue> {
+    if let [only] = *members(text, name) { Some(only) } else { None }
+}
 
-impl<'de> Visitor<'de> for FirstMember<'_> {
-    type Value = Option<&'de RawValue>;
+/// The members of that name of a JSON object, found without copying anything; none of what is no JSON object.
+fn members<'a>(text: &'a str, name: &str) -> Vec<&'a RawValue> {
+    let mut deserializer = serde_json::Deserializer::from_str(text);
+    let found = deserializer.deserialize_map(Members(name)).ok();
+    deserializer.end().ok().and(found).unwrap_or_default()
+}
+
+struct Members<'n>(&'n str);
+
+impl<'de> Visitor<'de> for Members<'_> {
+    type Value = Vec<&'de RawValue>;
 
     fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str("a JSON object")
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-        let mut found = None;
+        let mut found = Vec::new();
         while let Some(Key(key)) = map.next_key()? {
-            if found.is_none() && key == self.0 {
-                found = Some(map.next_value()?);
+            if key == self.0 {
+                found.push(map.next_value()?);
             } else {
                 map.next_value::<IgnoredAny>()?;
             }

@@ -351,3 +351,9 @@ fn a_value_is_shown_escaped_and_cut() {
     let errors = errors(&long);
     assert!(errors[0].len() < 300 && errors[0].contains("\\u{1b}[2Jxxx"), "{}", errors[0]);
 }
+
+#[test]
+fn a_key_that_is_not_known_is_shown_escaped_and_cut() {
+    let error = PolicyFile::from_json(format!(r#"{{"\u001b[2J\n{}": 1}}"#, "x".repeat(5000)).as_bytes()).unwrap_err();
+    assert!(error.starts_with("unknown field `\\u{1b}[2J\\nxxx") && error.len() < 500, "{error}");
+}

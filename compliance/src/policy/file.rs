@@ -12,6 +12,9 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::text::shown;
 
+/// How much of the parser's complaint is told. It repeats keys and words of the file as they are.
+const LONGEST_COMPLAINT: usize = 400;
+
 /// A policy file. Everything may be left out: what is left out has its default.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, remote = "Self")]
@@ -248,6 +251,6 @@ impl PolicyFile {
     /// # Errors
     /// One sentence: where it is not JSON, or which key is not known, missing or of another type.
     pub fn from_json(bytes: &[u8]) -> Result<Self, String> {
-        serde_json::from_slice(bytes).map_err(|error| error.to_string())
+        serde_json::from_slice(bytes).map_err(|error| shown(&error.to_string(), LONGEST_COMPLAINT))
     }
 }

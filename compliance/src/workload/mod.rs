@@ -13,6 +13,8 @@ use std::collections::HashMap;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
+use crate::object::Object;
+
 pub use template::{TemplateKind, TemplateView};
 
 /// A Pod, reduced to its images, to when it was made and to what made it.
@@ -20,12 +22,16 @@ pub use template::{TemplateKind, TemplateView};
 /// Deserialise it from the `object` or `oldObject` of an admission review. Lists and items that are `null` count as
 /// absent or empty, as the API server reads them.
 #[derive(Debug, Clone, Default, Deserialize)]
+#[serde(transparent, bound(deserialize = "'de: 'a"))]
+pub struct PodView<'a>(Object<Pod<'a>>);
+
+#[derive(Debug, Clone, Default, Deserialize)]
 #[serde(bound(deserialize = "'de: 'a"))]
-pub struct PodView<'a> {
+struct Pod<'a> {
     #[serde(default)]
-    metadata: Option<Metadata<'a>>,
+    metadata: Option<Object<Metadata<'a>>>,
     #[serde(default)]
-    spec: Option<PodSpec<'a>>,
+    spec: Option<Object<PodSpec<'a>>>,
 }
 
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -73,7 +79,7 @@ struct PodSpec<'a> {
 }
 
 /// A list in which the list itself and each item may be `null`.
-type Items<T> = Option<Vec<Option<T>>>;
+type Items<T> = Option<Vec<Option<Object<T>>>>;
 
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(bound(deserialize = "'de: 'a"))]
@@ -86,7 +92,7 @@ struct Container<'a> {
 #[serde(bound(deserialize = "'de: 'a"))]
 struct Volume<'a> {
     #[serde(default)]
-    image: Option<ImageVolume<'a>>,
+    image: Option<Object<ImageVolume<'a>>>,
 }
 
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -131,13 +137,21 @@ impl Kind {
 }
 
 impl<'a> PodView<'a> {
+    fn metadata(&self) -> Option<&Metadata<'a>> {
+        self.0.0.metadata.as_ref().map(|Object(metadata)| metadata)
+    }
+
+    fn spec(&self) -> Option<&PodSpec<'a>> {
+        self.0.0.spec.as_ref().map(|Object(spec)| spec)
+    }
+
     /// What controls it; `None` when nothing does, or when that cannot be read.
     #[must_use]
     pub fn owner(&self) -> Option<Owner<'a>> {
-        let references = self.metadata.as_ref()?.owner_references?;
+        let references = self.metadata()?.owner_references?;
         let references: Items<Reference<'a>> = serde_json::from_str(references.get()).ok()?;
         // The API server lets one of them be the controller.
-        let controller = references?.into_iter().flatten().find(|one| one.controller == Some(true))?;
+        let controller = references?.into_iter().flatten().find(|one| one.0.controller == Some(true))?.0;
         Some(Owner { kind: controller.kind?.0, name: controller.name?.0 })
     }
 }
@@ -147,13 +161,13 @@ impl PodView<'_> {
     /// Pod's author did.
     #[must_use]
     pub fn created(&self) -> Option<&str> {
-        Some(&*self.metadata.as_ref()?.creation_timestamp.as_ref()?.0)
+        Some(&*self.metadata()?.creation_timestamp.as_ref()?.0)
     }
 
     /// Whether it has what every Pod has: an API server sends none without a container.
     #[must_use]
     pub fn has_containers(&self) -> bool {
-        let containers = self.spec.as_ref().and_then(|spec| spec.containers.as_ref());
+        let containers = self.spec().and_then(|spec| spec.containers.as_ref());
         containers.is_some_and(|containers| !containers.is_empty())
     }
 
@@ -185,7 +199,7 @@ impl PodView<'_> {
     }
 
     fn entries(&self) -> impl Iterator<Item = (Kind, usize, &str)> {
-        self.spec.iter().flat_map(|spec| {
+        self.spec().into_iter().flat_map(|spec| {
             containers(Kind::Containers, spec.containers.as_deref())
                 .chain(containers(Kind::InitContainers, spec.init_containers.as_deref()))
                 .chain(containers(Kind::EphemeralContainers, spec.ephemeral_containers.as_deref()))
@@ -196,18 +210,18 @@ impl PodView<'_> {
 
 fn containers<'s>(
     kind: Kind,
-    items: Option<&'s [Option<Container<'_>>]>,
+    items: Option<&'s [Option<Object<Container<'_>>>]>,
 ) -> impl Iterator<Item = (Kind, usize, &'s str)> {
     items.into_iter().flatten().enumerate().map(move |(index, item)| {
-        let image = item.as_ref().and_then(|container| container.image.as_ref());
+        let image = item.as_ref().and_then(|container| container.0.image.as_ref());
         (kind, index, text(image))
     })
 }
 
-fn volumes<'s>(items: Option<&'s [Option<Volume<'_>>]>) -> impl Iterator<Item = (Kind, usize, &'s str)> {
+fn volumes<'s>(items: Option<&'s [Option<Object<Volume<'_>>>]>) -> impl Iterator<Item = (Kind, usize, &'s str)> {
     items.into_iter().flatten().enumerate().filter_map(|(index, item)| {
-        let volume = item.as_ref()?.image.as_ref()?;
-        Some((Kind::Volumes, index, text(volume.reference.as_ref())))
+        let volume = item.as_ref()?.0.image.as_ref()?;
+        Some((Kind::Volumes, index, text(volume.0.reference.as_ref())))
     })
 }
 

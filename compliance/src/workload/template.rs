@@ -5,6 +5,7 @@
 
 use serde::Deserialize;
 
+use crate::object::Object;
 use crate::workload::{ImageField, PodView};
 
 /// A kind of object that makes Pods from a template. Kubernetes API reference: every use of `PodTemplateSpec`.
@@ -67,7 +68,7 @@ pub struct TemplateView<'a> {
 #[serde(bound(deserialize = "'de: 'a"))]
 struct WithSpec<'a> {
     #[serde(default)]
-    spec: Option<WithTemplate<'a>>,
+    spec: Option<Object<WithTemplate<'a>>>,
 }
 
 /// A Pod's template has the members of a Pod that are looked at.
@@ -82,14 +83,14 @@ struct WithTemplate<'a> {
 #[serde(bound(deserialize = "'de: 'a"))]
 struct WithJobSpec<'a> {
     #[serde(default)]
-    spec: Option<WithJobTemplate<'a>>,
+    spec: Option<Object<WithJobTemplate<'a>>>,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", bound(deserialize = "'de: 'a"))]
 struct WithJobTemplate<'a> {
     #[serde(default)]
-    job_template: Option<WithSpec<'a>>,
+    job_template: Option<Object<WithSpec<'a>>>,
 }
 
 impl<'a> TemplateView<'a> {
@@ -98,14 +99,14 @@ impl<'a> TemplateView<'a> {
     /// # Errors
     /// As of [`PodView`]: a value of another type, or one of two equal keys, where an image can stand.
     pub fn read(kind: TemplateKind, json: &'a str) -> serde_json::Result<Self> {
-        let of_spec = |object: WithSpec<'a>| object.spec.and_then(|spec| spec.template);
+        let of_spec = |Object(object): Object<WithSpec<'a>>| object.spec.and_then(|spec| spec.0.template);
         let pod = match kind.shape {
             Shape::Spec => of_spec(serde_json::from_str(json)?),
             Shape::Job => {
-                let object: WithJobSpec<'a> = serde_json::from_str(json)?;
-                object.spec.and_then(|spec| spec.job_template).and_then(of_spec)
+                let Object(object): Object<WithJobSpec<'a>> = serde_json::from_str(json)?;
+                object.spec.and_then(|spec| spec.0.job_template).and_then(of_spec)
             }
-            Shape::Bare => serde_json::from_str::<WithTemplate<'a>>(json)?.template,
+            Shape::Bare => serde_json::from_str::<Object<WithTemplate<'a>>>(json)?.0.template,
         };
         Ok(Self { kind, pod })
     }
@@ -197,6 +198,21 @@ mod tests {
                 TemplateView::read(kind(name), json).unwrap_err().to_string().contains("duplicate field"),
                 "{json}"
             );
+        }
+    }
+
+    #[test]
+    fn a_list_where_an_object_stands_is_an_error_and_not_its_members_in_their_order() {
+        for (name, json) in [
+            ("Deployment", "[]".to_owned()),
+            ("Deployment", format!(r#"{{"spec": [{POD}]}}"#)),
+            ("Deployment", r#"{"spec": {"template": []}}"#.to_owned()),
+            ("CronJob", format!(r#"{{"spec": [{{"spec": {{"template": {POD}}}}}]}}"#)),
+            ("CronJob", format!(r#"{{"spec": {{"jobTemplate": [{{"template": {POD}}}]}}}}"#)),
+            ("PodTemplate", format!("[{POD}]")),
+        ] {
+            let read = TemplateView::read(kind(name), &json);
+            assert!(read.unwrap_err().to_string().contains("invalid type: sequence"), "{json}");
         }
     }
 

@@ -94,6 +94,26 @@ fn an_image_of_another_type_is_an_error() {
 }
 
 #[test]
+fn a_list_where_an_object_stands_is_an_error_and_not_its_members_in_their_order() {
+    for json in [
+        "[]",
+        r#"[null, {"containers": []}]"#,
+        r#"{"metadata": ["2026-03-10T05:16:23Z"]}"#,
+        r#"{"spec": []}"#,
+        r#"{"spec": [[null]]}"#,
+        r#"{"spec": {"containers": [["a"]]}}"#,
+        r#"{"spec": {"initContainers": [[]]}}"#,
+        r#"{"spec": {"volumes": [[{"reference": "a"}]]}}"#,
+        r#"{"spec": {"volumes": [{"image": ["a"]}]}}"#,
+    ] {
+        let error = serde_json::from_str::<PodView<'_>>(json).map_or_else(|error| error.to_string(), |_| String::new());
+        assert!(error.contains("invalid type: sequence, expected an object"), "{json}: {error}");
+    }
+    let owned = r#"{"metadata": {"ownerReferences": [["ReplicaSet", "web", true]]}}"#;
+    assert_eq!(serde_json::from_str::<PodView<'_>>(owned).unwrap().owner(), None);
+}
+
+#[test]
 fn escapes_in_json_are_undone() {
     let json = r#"{"spec": {"contain\u0065rs": [{"image": "r.example\/a\u0070p"}]}}"#;
     assert_eq!(images(json), pairs(&[("spec.containers[0].image", "r.example/app")]));

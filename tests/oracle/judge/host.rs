@@ -13,7 +13,7 @@ pub(super) enum Host {
     Other,
 }
 
-/// Beginning of a region's name, ending of its hosts, ending of its dual-stack hosts. The longer beginnings first.
+/// Beginning of a region's name, ending of its hosts, ending of its dual-stack hosts.
 const PARTITIONS: [(&str, &str, &str); 16] = [
     ("us-gov-", "amazonaws.com", "on.aws"),
     ("us-iso-", "c2s.ic.gov", ""),
@@ -66,15 +66,8 @@ fn private(host: &str) -> Option<Host> {
 
 /// Every host of the registry, if the region can be one.
 fn hosts(account: &str, region: &str) -> Option<Vec<String>> {
-    let (start, ending, dual) = PARTITIONS.iter().find(|(start, ..)| region.starts_with(start))?;
-    let (place, number) = region[start.len()..].split_once('-')?;
-    let good = !place.is_empty()
-        && place.chars().all(|c| c.is_ascii_alphanumeric())
-        && !number.is_empty()
-        && number.chars().all(|c| c.is_ascii_digit());
-    if !good {
-        return None;
-    }
+    let is_in = |start: &str| region.strip_prefix(start).is_some_and(is_place_and_number);
+    let (_, ending, dual) = PARTITIONS.iter().find(|(start, ..)| is_in(start))?;
     let mut hosts =
         vec![format!("{account}.dkr.ecr.{region}.{ending}"), format!("{account}.dkr.ecr-fips.{region}.{ending}")];
     if !dual.is_empty() {
@@ -82,4 +75,14 @@ fn hosts(account: &str, region: &str) -> Option<Vec<String>> {
         hosts.push(format!("{account}.dkr-ecr-fips.{region}.{dual}"));
     }
     Some(hosts)
+}
+
+/// By the pattern of the partitions file, which has `us-gov-2` for a place called gov.
+fn is_place_and_number(text: &str) -> bool {
+    text.split_once('-').is_some_and(|(place, number)| {
+        !place.is_empty()
+            && place.chars().all(|c| c.is_ascii_alphanumeric())
+            && !number.is_empty()
+            && number.chars().all(|c| c.is_ascii_digit())
+    })
 }
