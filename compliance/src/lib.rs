@@ -12,6 +12,6 @@ pub mod object;
 pub mod policy;
 pub mod registry;
 pub mod rules;
-mod text;
+pub mod text;
 pub mod verdict;
 pub mod workload;

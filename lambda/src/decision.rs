@@ -4,13 +4,13 @@
 
 use compliance::ecr::{GatherReport, Gathered};
 use compliance::facts::Age;
+use compliance::text::bounded;
 use compliance::verdict::{Exempted, Finding, LONGEST_WARNINGS, Verdict, bounded_warning};
 use compliance::workload::{ImageField, Owner, TemplateKind};
 
-use crate::admission::{Answer, Denial, Operation, Owned, Review};
 use crate::annotations;
-use crate::log::bounded;
 use crate::record::{self, UnavailableFact};
+use wire::admission::{Answer, Denial, Operation, Owned, Review};
 
 /// A uid has 36 characters; what is longer was not made by an API server.
 const LONGEST_UID: usize = 64;

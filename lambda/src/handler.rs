@@ -9,22 +9,23 @@ use std::time::{Instant, SystemTime};
 use compliance::ecr::{EcrFacts, Gathered};
 use compliance::policy::{self, Policy};
 use compliance::verdict::Verdict;
+use futures_util::future::BoxFuture;
 use lambda_http::http::header::{CONTENT_TYPE, RETRY_AFTER};
 use lambda_http::{Body, Response};
 use serde_json::json;
 use tokio::time::timeout;
+use wire::admission::{self, Denial};
+use wire::event::{Answering, Call};
+use wire::refusal::{Refusal, uid_of};
 
-use crate::admission::{self, Denial};
 use crate::caller::Callers;
 use crate::clients;
 use crate::decision::Decision;
-use crate::event::Call;
 use crate::log::{Level, Log};
 use crate::metrics;
 use crate::panic;
 use crate::policy_file::Malformed;
 use crate::record;
-use crate::refusal::{Refusal, uid_of};
 use crate::retry::{self, Patience};
 use crate::settings::Settings;
 
@@ -137,6 +138,12 @@ impl Webhook {
         let mut again = self.facts.gather_afresh(&repositories, &images, until).await;
         again.report += gathered.report;
         (policy::evaluate(policy, request, &again.facts, SystemTime::now()), again)
+    }
+}
+
+impl Answering for Webhook {
+    fn answer<'a>(&'a self, call: &'a Call) -> BoxFuture<'a, Response<Body>> {
+        Box::pin(self.handle(call))
     }
 }
 

@@ -4,9 +4,9 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use lambda::log::{Level, Log};
-use lambda::{event, handler::Webhook, panic, settings::Settings};
-use lambda_http::{lambda_runtime, service_fn};
+use lambda::{handler::Webhook, panic, settings::Settings};
 use serde_json::json;
+use wire::event;
 
 #[tokio::main(flavor = "current_thread")] // one request at a time: more threads only cost
 async fn main() -> ExitCode {
@@ -25,11 +25,7 @@ async fn serve() -> ExitCode {
         Ok(webhook) => Arc::new(webhook),
         Err(error) => return log.fatal("TLS cannot be set up", json!({ "error": error.to_string() })),
     };
-    let answer = move |event| {
-        let webhook = Arc::clone(&webhook);
-        async move { event::answer(&webhook, event).await }
-    };
-    match lambda_runtime::run(service_fn(answer)).await {
+    match event::serve(webhook).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => log.fatal("the runtime ended", json!({ "error": error.to_string() })),
     }

@@ -7,11 +7,12 @@ use std::time::{Duration, SystemTime};
 
 use compliance::facts::{EffectiveScan, Facts, ImageFacts, RepositoryFacts, ScanResult, Unavailable};
 use compliance::policy::Mode;
+use compliance::text::bounded;
 use compliance::verdict::{Exempted, Finding};
 use serde::Serialize;
 
 use crate::decision::Decision;
-use crate::log::{Level, Log, bounded};
+use crate::log::{Level, Log};
 use crate::metrics::{self, Measured, Outcome, milliseconds};
 
 /// Longest text of a user that a line repeats, in characters.
@@ -175,7 +176,7 @@ fn fields<'a>(
         namespace,
         name: short(&decision.name),
         owner: decision.owner.as_deref().map(short),
-        operation: decision.operation.map(crate::admission::Operation::name),
+        operation: decision.operation.map(wire::admission::Operation::name),
         dry_run: decision.dry_run,
         early_warning_of: decision.early,
         allowed: decision.allowed(),

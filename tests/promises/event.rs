@@ -8,14 +8,14 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use compliance::ecr::EcrFacts;
-use lambda::admission;
 use lambda::caller::Callers;
-use lambda::event::Call;
 use lambda::handler::Webhook;
 use lambda::log::{Level, Log};
-use lambda::refusal::uid_of;
 use lambda_http::{Body, Response};
 use serde_json::Value;
+use wire::admission;
+use wire::event::Call;
+use wire::refusal::uid_of;
 
 use crate::answer::{assert_keeps_secrets, lets_in};
 use crate::{HOME, IGNORED, home_only};

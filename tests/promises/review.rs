@@ -6,10 +6,10 @@ use compliance::ecr::Gathered;
 use compliance::facts::Facts;
 use compliance::policy::{self, Request};
 use compliance::workload::TemplateKind;
-use lambda::admission::{self, Operation, Owned, Review};
 use lambda::decision::Decision;
-use lambda::refusal::{Refusal, uid_of};
 use serde_json::Value;
+use wire::admission::{self, Operation, Owned, Review};
+use wire::refusal::{Refusal, uid_of};
 
 use crate::answer::{assert_keeps_secrets, lets_in};
 use crate::places;

@@ -1,4 +1,4 @@
-//! The HTTP API's event to a call, and the response back: the edge between the runtime and `handler`.
+//! The HTTP API's event to a call, and the response back: the edge between the runtime and whoever answers.
 //!
 //! `lambda_http::run` would do it too, but it looks through every event twice to find out which of six services sent it, and
 //! makes a whole HTTP request of it. Here only one can have sent it, and of 30 fields six count: payload format 2.0 of an
@@ -8,21 +8,31 @@
 use std::borrow::Cow;
 use std::convert::Infallible;
 use std::fmt;
+use std::sync::Arc;
 
 use aws_smithy_types::base64;
+use futures_util::future::BoxFuture;
 use lambda_http::aws_lambda_events::apigw::ApiGatewayV2httpResponse;
-use lambda_http::{Body, LambdaEvent, Response};
+use lambda_http::{Body, Error, LambdaEvent, Response, lambda_runtime, service_fn};
 use serde::Deserialize;
 use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
 
-use crate::handler::Webhook;
+/// Whoever answers calls.
+pub trait Answering: Send + Sync {
+    /// Answers one. It never fails: whatever goes wrong has an answer of its own.
+    fn answer<'a>(&'a self, call: &'a Call) -> BoxFuture<'a, Response<Body>>;
+}
 
-/// Answers one event.
+/// Answers one event after the other, until the runtime ends.
 ///
 /// # Errors
-/// None.
-pub async fn answer(webhook: &Webhook, event: LambdaEvent<Call>) -> Result<ApiGatewayV2httpResponse, Infallible> {
-    Ok(encode(webhook.handle(&event.payload).await))
+/// When the Runtime API cannot be talked to.
+pub fn serve(webhook: Arc<dyn Answering>) -> BoxFuture<'static, Result<(), Error>> {
+    let answer = move |event: LambdaEvent<Call>| {
+        let webhook = Arc::clone(&webhook);
+        async move { Ok::<_, Infallible>(encode(webhook.answer(&event.payload).await)) }
+    };
+    Box::pin(lambda_runtime::run(service_fn(answer)))
 }
 
 /// What counts of an event. A field that is missing is empty: such a call has no known caller.
@@ -158,7 +168,7 @@ mod tests {
 
     #[test]
     fn what_counts_of_an_event_is_read() {
-        let event: serde_json::Value = serde_json::from_str(include_str!("../fixtures/event.json")).unwrap();
+        let event: serde_json::Value = serde_json::from_str(include_str!("../../fixtures/event.json")).unwrap();
         let read = call(&event);
         assert!(read.raw_path.starts_with("/v1/blue/0011"));
         assert_eq!((read.method(), read.request_id()), ("POST", "JKJaXmPLvHcESHA="));

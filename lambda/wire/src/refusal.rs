@@ -4,11 +4,10 @@
 
 use std::fmt;
 
+use compliance::text::bounded;
 use serde::Deserialize;
 use serde::de::{Deserializer as _, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
-
-use crate::log::bounded;
 
 /// Most characters of a word that is repeated.
 const LONGEST_WORD: usize = 80;
