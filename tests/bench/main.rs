@@ -6,6 +6,7 @@
 mod ecr;
 mod http;
 mod measure;
+mod processor;
 mod program;
 mod reviews;
 mod runtime_api;
@@ -19,6 +20,7 @@ use std::process::ExitCode;
 
 use crate::ecr::Ecr;
 use crate::measure::Bench;
+use crate::processor::Processors;
 use crate::program::Program;
 use crate::reviews::Reviews;
 use crate::trouble::{Context, Result};
@@ -47,10 +49,11 @@ fn run() -> Result<String> {
 }
 
 fn measure(webhook: PathBuf, floor: PathBuf, folder: &Path) -> Result<String> {
+    let processors = Processors::share();
     let ecr = Ecr::start(folder)?;
     let bench = Bench {
-        webhook: Program { binary: webhook },
-        floor: Program { binary: floor },
+        webhook: Program { binary: webhook, processors },
+        floor: Program { binary: floor, processors },
         ecr: &ecr,
         reviews: Reviews::load(Path::new("."))?,
         folder,

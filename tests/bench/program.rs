@@ -6,6 +6,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use crate::ecr::{ACCOUNT, Ecr, REGION};
+use crate::processor::Processors;
 use crate::runtime_api::{Answer, RuntimeApi};
 use crate::trouble::{Context, Result};
 
@@ -16,6 +17,8 @@ const CALLER: &str = "blue=2a8abfa8cb9906290437854193ca6bca41d4d4e26d1d454bd66a3
 #[derive(Clone)]
 pub(crate) struct Program {
     pub(crate) binary: PathBuf,
+    /// Where it runs.
+    pub(crate) processors: Option<Processors>,
 }
 
 /// It, running.
@@ -52,8 +55,8 @@ impl Program {
             .env("CALLER_DIGESTS", CALLER)
             .stdin(Stdio::null())
             .stdout(Stdio::null());
-        let started = Instant::now();
-        let process = command.spawn().while_doing("starting a function")?;
+        let (started, process) = Processors::for_a_function(self.processors, || (Instant::now(), command.spawn()));
+        let process = process.while_doing("starting a function")?;
         let mut running = Running { api, process, init: Duration::ZERO };
         running.init = running.api.ready()? - started;
         Ok(running)
