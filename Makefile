@@ -29,8 +29,8 @@ help: ## Show this list
 
 setup: setup-build setup-world ## Install everything the other targets need, into a per-user cache (they call it themselves)
 	@tests/world/aws/install.sh linters >/dev/null
-	@tests/tools/cargo-deny.sh >/dev/null
-	@tests/tools/cargo-fuzz.sh >/dev/null
+	@tests/tools/cargo-tool.sh cargo-deny >/dev/null
+	@tests/tools/cargo-tool.sh cargo-fuzz >/dev/null
 
 setup-build:
 	@tests/tools/require.sh cargo python3
@@ -49,7 +49,7 @@ check: ## Format, lints, documentation, licences and sources: everything that ne
 	cargo clippy --workspace --all-targets --locked -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked
 	cargo fetch --quiet --locked
-	deny=$$(tests/tools/cargo-deny.sh) && PATH="$$deny:$$PATH" cargo deny --offline --log-level error check licenses bans sources
+	deny=$$(tests/tools/cargo-tool.sh cargo-deny) && PATH="$$deny:$$PATH" cargo deny --offline --log-level error check licenses bans sources
 
 test: setup-world build ## Every test, the end-to-end story on local stand-ins for AWS and Kubernetes included
 	@tests/world/aws/install.sh linters >/dev/null
@@ -63,7 +63,7 @@ oracle: ## Compare the decision with the independent oracle on a million generat
 # Coverage is followed by libFuzzer, in a workspace of its own: no other target needs a C++ compiler.
 fuzz: ## Follow coverage through all that reads what strangers write; FUZZ_SECONDS for each of five targets, FUZZ_TARGET
 	@tests/tools/require.sh cargo c++
-	fuzzer=$$(tests/tools/cargo-fuzz.sh) && PATH="$$fuzzer:$$PATH" tests/fuzz/run.sh "$(CARGO_TARGET_DIR)"
+	fuzzer=$$(tests/tools/cargo-tool.sh cargo-fuzz) && PATH="$$fuzzer:$$PATH" tests/fuzz/run.sh "$(CARGO_TARGET_DIR)"
 
 kills: setup-world build ## Kill the deployer once at each step of a deploy, an update and a destroy, each time from a fresh state
 	$(WITH_TOOLS) KILLS=all cargo test --workspace --locked --test e2e -- one_kill
