@@ -10,6 +10,7 @@ use serde::de::value::MapAccessDeserializer;
 use serde::de::{Error as _, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use crate::object::{self, OfMembers};
 use crate::text::shown;
 
 /// How much of the parser's complaint is told. It repeats keys and words of the file as they are.
@@ -201,37 +202,20 @@ pub struct ExemptionFile {
     pub expires: String,
 }
 
-/// What is read from a table and from nothing else. Derived alone, a list would do as well, its items for the keys in their
-/// order: `[]` for a policy that says nothing, and `["off"]` for a rule that is off.
-trait OfTable<'de>: Sized {
-    fn of_table<A: MapAccess<'de>>(map: A) -> Result<Self, A::Error>;
-}
-
-struct OfTableVisitor<T>(PhantomData<T>);
-
-impl<'de, T: OfTable<'de>> Visitor<'de> for OfTableVisitor<T> {
-    type Value = T;
-
-    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("a table")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<T, A::Error> {
-        T::of_table(map)
-    }
-}
-
+/// Reads these from tables: derived alone, a list would do as well.
 macro_rules! only_tables {
     ($($name:ident),+) => { $(
-        impl<'de> OfTable<'de> for $name {
-            fn of_table<A: MapAccess<'de>>(map: A) -> Result<Self, A::Error> {
-                Self::deserialize(MapAccessDeserializer::new(map))
+        impl<'de> OfMembers<'de> for $name {
+            const EXPECTED: &'static str = "a table";
+
+            fn of_members<A: MapAccess<'de>>(members: MapAccessDeserializer<A>) -> Result<Self, A::Error> {
+                Self::deserialize(members)
             }
         }
 
         impl<'de> Deserialize<'de> for $name {
             fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                deserializer.deserialize_map(OfTableVisitor(PhantomData))
+                object::read(deserializer)
             }
         }
 
