@@ -190,6 +190,9 @@ fn scan(state: &Value) -> Option<ScanResult> {
 }
 
 fn by_severity(state: &Value) -> Option<BTreeMap<Severity, u32>> {
-    let count = |value: &Value| u32::try_from(value.as_u64().unwrap()).unwrap();
-    Some(state.as_object()?.iter().map(|(word, value)| (Severity::of(word), count(value))).collect())
+    let mut counts = BTreeMap::new();
+    for (word, count) in state.as_object()? {
+        *counts.entry(Severity::of(word)).or_default() += u32::try_from(count.as_u64().unwrap()).unwrap();
+    }
+    Some(counts)
 }

@@ -181,11 +181,13 @@ fn read_counts(
     call: &Call<'_>,
     counts: &HashMap<FindingSeverity, i32>,
 ) -> Result<BTreeMap<Severity, u32>, Unavailable> {
-    let count = |(severity, count): (&FindingSeverity, &i32)| {
+    let mut read: BTreeMap<Severity, u32> = BTreeMap::new();
+    for (severity, count) in counts {
         let count = u32::try_from(*count).map_err(|_| wrong_counts(call))?;
-        Ok((Severity::of(severity.as_str()), count))
-    };
-    counts.iter().map(count).collect()
+        let sum = read.entry(Severity::of(severity.as_str())).or_default();
+        *sum = sum.saturating_add(count);
+    }
+    Ok(read)
 }
 
 fn wrong_counts(call: &Call<'_>) -> Unavailable {

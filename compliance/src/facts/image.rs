@@ -230,10 +230,9 @@ pub enum Severity {
     High,
     /// `CRITICAL`
     Critical,
-    /// `UNDEFINED`: nobody rated it.
+    /// `UNDEFINED`, or `UNTRIAGED` where enhanced scanning lists it: nobody rated it yet. ECR's model has but the first to
+    /// count by, so the two are one.
     Undefined,
-    /// `UNTRIAGED`: nobody rated it yet (enhanced scanning).
-    Untriaged,
     /// A word this version does not know.
     Unrecognised(String),
 }
@@ -248,8 +247,7 @@ impl Severity {
             "MEDIUM" => Self::Medium,
             "HIGH" => Self::High,
             "CRITICAL" => Self::Critical,
-            "UNDEFINED" => Self::Undefined,
-            "UNTRIAGED" => Self::Untriaged,
+            "UNDEFINED" | "UNTRIAGED" => Self::Undefined,
             other => Self::Unrecognised(other.to_owned()),
         }
     }
@@ -264,7 +262,6 @@ impl Severity {
             Self::High => "HIGH",
             Self::Critical => "CRITICAL",
             Self::Undefined => "UNDEFINED",
-            Self::Untriaged => "UNTRIAGED",
             Self::Unrecognised(word) => word,
         }
     }

@@ -247,7 +247,7 @@ fn counts_objection(report: &ScanReport, options: &ScanFindingsOptions) -> Optio
         |(severity, count): (_, &u32)| (severity, count.saturating_sub(without_fix(severity).copied().unwrap_or(0)));
     for (severity, count) in counts.iter().map(counting).filter(|(_, count)| *count > 0) {
         let severity = match severity {
-            Severity::Undefined | Severity::Untriaged => &options.unrated_as,
+            Severity::Undefined => &options.unrated_as,
             Severity::Unrecognised(word) => {
                 unknown = Some(word);
                 continue;

@@ -181,10 +181,13 @@ fn vulnerable(case: &Case, scan: &Value) -> Finding {
     let number = |of: &str, word: &str| scan[of][word].as_u64().unwrap_or_default();
     let forgiven = |word: &str| if options["fix_available_only"] == true { number("unfixable", word) } else { 0 };
     let count = |word: &str| number("counts", word).saturating_sub(forgiven(word));
+    // Two words for one thing: what is counted by the one may be listed by the other.
+    let both = |of: &dyn Fn(&str) -> u64| of("UNDEFINED") + of("UNTRIAGED");
+    let not_rated = both(&|word| number("counts", word)).saturating_sub(both(&forgiven));
     for (at, severity) in severities.iter().enumerate() {
         let mut sum = count(&severity.to_uppercase());
         if at == unrated {
-            sum += count("UNDEFINED") + count("UNTRIAGED");
+            sum += not_rated;
         }
         let most = options["most"][*severity].as_u64().unwrap_or(if at > worst { 0 } else { u64::MAX });
         if sum > most {

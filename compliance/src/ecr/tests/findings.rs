@@ -178,3 +178,24 @@ async fn what_has_no_fix_is_subtracted_once_and_only_where_the_pages_are_of_one_
         }
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_nobody_rated_yet_is_counted_as_undefined_whatever_the_list_calls_it() {
+    let fake = FakeEcr::new(|operation, body| match operation {
+        FINDINGS => {
+            let mut answer = scanned(OWN, body, "ACTIVE", &json!({"UNDEFINED": 1, "UNTRIAGED": 1}));
+            let finding =
+                |arn| json!({"findingArn": arn, "severity": "UNTRIAGED", "status": "ACTIVE", "fixAvailable": "NO"});
+            answer["imageScanFindings"]["enhancedFindings"] = json!([finding("a"), finding("b")]);
+            Answer::Json(answer)
+        }
+        _ => healthy(operation, body),
+    });
+    let key = tag(OWN, "app", "1");
+    let mut wanted = with_scans(from_ref(&key));
+    wanted.detail.fixes = true;
+    let facts = gather(&fake.facts(), &wanted).await.facts;
+    let Some(ScanResult::Scanned(report)) = facts.scan(&key) else { panic!("{facts:?}") };
+    let two = [(Severity::Undefined, 2)];
+    assert_eq!((&report.counts, &report.unfixable), (&Some(two.clone().into()), &two.into()));
+}
