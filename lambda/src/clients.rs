@@ -10,7 +10,9 @@ use std::time::Duration;
 use aws_sdk_ecr::Client;
 use aws_sdk_ecr::config::retry::RetryConfig;
 use aws_sdk_ecr::config::timeout::TimeoutConfig;
-use aws_sdk_ecr::config::{BehaviorVersion, IdentityCache, Region, SharedCredentialsProvider, SharedHttpClient};
+use aws_sdk_ecr::config::{
+    BehaviorVersion, IdentityCache, Region, SharedCredentialsProvider, SharedHttpClient, StalledStreamProtectionConfig,
+};
 use aws_types::SdkConfig;
 use aws_types::sdk_config::Builder;
 use compliance::ecr::{Clients, EcrFacts, Role};
@@ -83,13 +85,16 @@ struct Sdk<'a> {
 
 impl Sdk<'_> {
     /// With the function's own credentials, which are known: nothing is looked for on disk or in the network, as
-    /// `aws-config` would, which takes a seventh of the binary and part of the start.
+    /// `aws-config` would, which takes a seventh of the binary and part of the start. So they need no cache either, and a
+    /// role renews its own. A stream that stalls for five seconds is long past every deadline here.
     fn config(&self, region: &str, endpoint: Option<&String>) -> Builder {
         let mut config = SdkConfig::builder()
             .behavior_version(BehaviorVersion::latest())
             .region(Region::new(region.to_owned()))
             .http_client(self.https.clone())
-            .retry_config(retries());
+            .retry_config(retries())
+            .identity_cache(IdentityCache::no_cache())
+            .stalled_stream_protection(StalledStreamProtectionConfig::disabled());
         config.set_endpoint_url(endpoint.cloned());
         config.set_credentials_provider(self.aws.credentials.clone().map(SharedCredentialsProvider::new));
         config
@@ -99,14 +104,11 @@ impl Sdk<'_> {
         self.config(region, self.aws.ecr_endpoint.as_ref()).timeout_config(timeouts())
     }
 
-    /// A client with the credentials of a role. It must not keep them: the role itself renews them.
+    /// A client with the credentials of a role.
     fn assuming(&self, registry: &Registry, role: &RoleToAssume) -> (Client, Role) {
         let sts = self.config(&registry.region, self.aws.sts_endpoint.as_ref()).timeout_config(role_timeouts()).build();
         let role = Role::new(aws_sdk_sts::Client::new(&sts), role.arn.clone(), role.external_id.clone());
-        let config = self
-            .ecr(&registry.region)
-            .credentials_provider(SharedCredentialsProvider::new(role.clone()))
-            .identity_cache(IdentityCache::no_cache());
+        let config = self.ecr(&registry.region).credentials_provider(SharedCredentialsProvider::new(role.clone()));
         (Client::new(&config.build()), role)
     }
 }
