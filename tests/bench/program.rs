@@ -13,6 +13,9 @@ use crate::trouble::{Context, Result};
 /// Of the secret in lambda/fixtures/event.json.
 const CALLER: &str = "blue=2a8abfa8cb9906290437854193ca6bca41d4d4e26d1d454bd66a35158095e737";
 
+/// As the stack's template sets it.
+const TUNABLES: &str = "glibc.malloc.mmap_threshold=1048576:glibc.malloc.trim_threshold=4194304";
+
 /// What is measured.
 #[derive(Clone)]
 pub(crate) struct Program {
@@ -53,6 +56,7 @@ impl Program {
             .env("SSL_CERT_FILE", &ecr.bundle)
             .env("OWN_ACCOUNT_ID", ACCOUNT)
             .env("CALLER_DIGESTS", CALLER)
+            .env("GLIBC_TUNABLES", TUNABLES)
             .stdin(Stdio::null())
             .stdout(Stdio::null());
         let (started, process) = Processors::for_a_function(self.processors, || (Instant::now(), command.spawn()));

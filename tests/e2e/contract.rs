@@ -25,13 +25,16 @@ fn set(items: impl IntoIterator<Item = impl Into<String>>) -> BTreeSet<String> {
 }
 
 #[test]
-fn the_template_sets_exactly_the_variables_that_the_function_reads() {
+fn the_template_sets_exactly_the_variables_that_the_function_and_its_allocator_read() {
     let stack = stack();
     let variables = &stack["Resources"]["Function"]["Properties"]["Environment"]["Variables"];
     let set_by_template = set(variables.as_object().expect("a map of variables").keys().cloned());
     let mut read = set(lambda::settings::VARIABLES.iter().copied());
     assert!(read.remove(lambda::settings::AWS_REGION), "Lambda itself sets the region");
+    let (tunables, values) = lambda::settings::ALLOCATOR;
+    assert!(read.insert(tunables.to_owned()));
     assert_eq!(set_by_template, read);
+    assert_eq!(variables[tunables], values);
 }
 
 #[test]
