@@ -37,7 +37,7 @@ pub const VARIABLES: &[&str] =
     &[OWN_ACCOUNT_ID, AWS_REGION, REGISTRY_ID, REGISTRY_REGION, IGNORED_NAMESPACES, LOG_LEVEL, CALLER_DIGESTS];
 
 /// What the C library's allocator reads before anything of ours runs. As it is by itself, it gives what a review of 300 KB
-/// took back to the system after each, and a quarter of the time of such a review goes into getting it again. More than 1 MiB
+/// took back to the system after each, and a third of the time of such a review goes into getting it again. More than 1 MiB
 /// at once it still gives back. <https://sourceware.org/glibc/manual/latest/html_node/Memory-Allocation-Tunables.html>
 pub const ALLOCATOR: (&str, &str) =
     ("GLIBC_TUNABLES", "glibc.malloc.mmap_threshold=1048576:glibc.malloc.trim_threshold=4194304");
