@@ -6,7 +6,8 @@
 /// Shows `text` in at most about `limit` characters, with everything but printable ASCII escaped.
 ///
 /// Valid image references are ASCII; whatever is not could reorder or hide what the reader sees.
-pub(crate) fn shown(text: &str, limit: usize) -> String {
+#[must_use]
+pub fn shown(text: &str, limit: usize) -> String {
     let mut out = String::with_capacity(text.len().min(limit + 4));
     for character in text.chars() {
         if out.len() >= limit {
@@ -22,15 +23,6 @@ pub(crate) fn shown(text: &str, limit: usize) -> String {
     out
 }
 
-/// The text, or its beginning and how much is missing: what users write may be as long as they like, a log line may not.
-#[must_use]
-pub fn bounded(text: &str, limit: usize) -> String {
-    match text.char_indices().nth(limit) {
-        None => text.to_owned(),
-        Some((end, _)) => format!("{}… ({} bytes in all)", &text[..end], text.len()),
-    }
-}
-
 /// Quotes `word` for a POSIX shell, leaving it as it is where no quoting is needed.
 pub(crate) fn shell(word: &str) -> String {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"@%+=:,./_-".contains(&byte);
@@ -42,7 +34,7 @@ pub(crate) fn shell(word: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{bounded, shell, shown};
+    use super::{shell, shown};
 
     #[test]
     fn shows_control_and_non_ascii_characters_escaped() {
@@ -53,12 +45,6 @@ mod tests {
     fn cuts_what_is_too_long_and_says_so() {
         assert_eq!(shown("abcdef", 3), "abc…");
         assert_eq!(shown("abc", 3), "abc");
-    }
-
-    #[test]
-    fn long_text_is_cut_on_a_character_and_says_so() {
-        assert_eq!(bounded("short", 5), "short");
-        assert_eq!(bounded("ééé", 2), "éé… (6 bytes in all)");
     }
 
     #[test]

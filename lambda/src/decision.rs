@@ -4,7 +4,7 @@
 
 use compliance::ecr::{GatherReport, Gathered};
 use compliance::facts::Age;
-use compliance::text::bounded;
+use compliance::text::shown;
 use compliance::verdict::{Exempted, Finding, LONGEST_WARNINGS, Verdict, bounded_warning};
 use compliance::workload::{ImageField, Owner, TemplateKind};
 
@@ -171,5 +171,5 @@ fn owner(owned: Owned<'_>) -> String {
 fn told(verdict: &Verdict, stale: Option<&str>, uid: &str) -> String {
     let stale = stale.map(|stale| format!("\n({stale}.)")).unwrap_or_default();
     // Whoever calls is known, but a terminal shows this: nothing in it may be more than text.
-    format!("{}{stale}\nrequest: {}", verdict.message(), bounded(uid, LONGEST_UID).escape_debug())
+    format!("{}{stale}\nrequest: {}", verdict.message(), shown(uid, LONGEST_UID))
 }

@@ -110,6 +110,15 @@ pub fn timestamp(at: SystemTime) -> String {
     DateTime::from(at).fmt(Format::DateTime).unwrap_or_default()
 }
 
+/// The text, or its beginning and how much is missing: what users write may be as long as they like, a log line may not.
+#[must_use]
+pub fn bounded(text: &str, limit: usize) -> String {
+    match text.char_indices().nth(limit) {
+        None => text.to_owned(),
+        Some((end, _)) => format!("{}… ({} bytes in all)", &text[..end], text.len()),
+    }
+}
+
 #[cfg(test)]
 #[path = "log_tests.rs"]
 pub(crate) mod tests;

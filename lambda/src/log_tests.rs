@@ -60,3 +60,9 @@ fn times_are_written_as_rfc_3339_in_utc() {
     let at = SystemTime::UNIX_EPOCH + Duration::from_millis(1_700_000_000_250);
     assert_eq!(timestamp(at), "2023-11-14T22:13:20.25Z");
 }
+
+#[test]
+fn long_text_is_cut_on_a_character_and_says_so() {
+    assert_eq!(bounded("short", 5), "short");
+    assert_eq!(bounded("ééé", 2), "éé… (6 bytes in all)");
+}

@@ -10,11 +10,10 @@ use std::path::{Path, PathBuf};
 
 use compliance::policy::{self, Home, IGNORED_NAMESPACE, Policy, PolicyFile, Request};
 use compliance::registry::{Partition, Registry};
-use compliance::text::bounded;
 use compliance::verdict::{Finding, Verdict};
 use sha2::{Digest, Sha256};
 
-use crate::log::Level;
+use crate::log::{Level, bounded};
 
 /// The file's name.
 pub const FILE_NAME: &str = "policy.json";

@@ -7,12 +7,11 @@ use std::time::{Duration, SystemTime};
 
 use compliance::facts::{EffectiveScan, Facts, ImageFacts, RepositoryFacts, ScanResult, Unavailable};
 use compliance::policy::Mode;
-use compliance::text::bounded;
 use compliance::verdict::{Exempted, Finding};
 use serde::Serialize;
 
 use crate::decision::Decision;
-use crate::log::{Level, Log};
+use crate::log::{Level, Log, bounded};
 use crate::metrics::{self, Measured, Outcome, milliseconds};
 
 /// Longest text of a user that a line repeats, in characters.

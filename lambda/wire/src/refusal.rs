@@ -4,7 +4,7 @@
 
 use std::fmt;
 
-use compliance::text::bounded;
+use compliance::text::shown;
 use serde::Deserialize;
 use serde::de::{Deserializer as _, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
@@ -31,7 +31,7 @@ impl Refusal {
 
 /// A word of the review that is repeated: what no API server sends may be as long as it likes, and no text at all.
 pub(crate) fn quoted(word: &str) -> String {
-    format!("\"{}\"", bounded(&word.escape_default().to_string(), LONGEST_WORD))
+    format!("\"{}\"", shown(word, LONGEST_WORD))
 }
 
 /// The parser's complaint without the text it complains about.
