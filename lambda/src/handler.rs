@@ -204,3 +204,6 @@ mod retry_tests;
 #[cfg(test)]
 #[path = "handler_tests.rs"]
 mod tests;
+#[cfg(test)]
+#[path = "handler_world.rs"]
+mod world;

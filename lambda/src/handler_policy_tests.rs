@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests stand outside #[test] functions")]
 
-use super::tests::{ACCEPTED, Ecr, World, good, never, review, throttling};
+use super::world::{ACCEPTED, Ecr, World, good, never, review, throttling};
 use super::*;
 use lambda_http::http;
 use serde_json::Value;

@@ -10,7 +10,7 @@ use compliance::ecr::{Clock, Moment};
 use lambda_http::http;
 use serde_json::Value;
 
-use super::tests::{ACCEPTED, Ecr, World, event, good, handle, never, review, throttling};
+use super::world::{ACCEPTED, Ecr, World, event, good, handle, never, review, throttling};
 use super::*;
 use crate::log::timestamp;
 
